@@ -33,3 +33,33 @@ export const unpackedBytesMax = 2 ** 31 - 1;
 export const layerCountMax = 1024;
 /** Elements of one weight tensor: positions stay below 2^53 with room for the source's width. */
 export const weightCountMax = 2 ** 31 - 1;
+
+/** Dimensions of one tensor in a file; NumPy allows 64, networks use 4. */
+export const tensorRankMax = 8;
+/** Bytes of the text header of a NumPy array; NumPy itself refuses more than 10,000. */
+export const npyHeaderBytesMax = 10_000;
+/** Bytes of the pickle in a PyTorch file; it holds names and shapes only, about 100 bytes per tensor. */
+export const pickleBytesMax = 1 << 24;
+/** Bytes of one whole number in a pickle; storage sizes need 8. */
+export const pickleIntegerBytesMax = 16;
+/** Deflate cannot shrink by more than this factor, so a size declared beyond it is a lie told to make us allocate. */
+export const deflateRatioMax = 1032;
+/** Bytes of the JSON file that describes the layers of a plain safetensors file. */
+export const descriptionBytesMax = 1 << 20;
+/** Kernel size, stride, dilation or padding of a window, in elements. */
+export const windowSizeMax = 1 << 16;
+/** Classes of a data set: labels are below it. */
+export const classCountMax = 1 << 20;
+
+/** Integers in one list of an ONNX file (attributes, int32_data, int64_data): each costs 8 bytes once read. */
+export const onnxIntegerCountMax = 1 << 24;
+/** Dimensions of one ONNX tensor: a batch of volumes has five, nothing real has more than eight. */
+export const onnxRankMax = 8;
+/** Elements that one ONNX import may decode, fold and copy in all: 2 GiB as float64. */
+export const onnxElementCountMax = 2 ** 28;
+/** Operators in one elementwise expression between two layers: GELU written out has about 15. */
+export const onnxExpressionSizeMax = 64;
+/** Bytes of the largest tensor of one batch in a forward pass; about four of them live at a time. */
+export const evaluationBatchBytesMax = 1 << 26;
+/** Bytes of the dense weights that a forward pass makes at a time; the backend holds two more copies of them. */
+export const evaluationWeightBytesMax = 1 << 25;
