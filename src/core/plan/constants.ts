@@ -1,0 +1,171 @@
+/**
+ * Constants: source neurons whose output does not depend on the input. They serve the biases of the next layer.
+ *
+ * A constant row keeps only its own bias (uniform biases), or nothing (zero biases and φ(0) ≠ 0), or one edge to a constant of
+ * the layer before (zero biases and φ(0) = 0, where the input is extended by a channel that is 1). What it gives is one map
+ * over the positions; an edge to it is a bias sample only if it reads the same value at every position of its row's
+ * output. Zero padding and padded average pools make a map uneven at the border, so not every tap can serve (mathematics.md §5).
+ */
+import { type Activation, activate } from '../network/activation.ts';
+import { applyStep } from '../network/forward.ts';
+import type { Step } from '../network/network.ts';
+import { SourceLayerReader, type SourceNetwork } from '../source/source-network.ts';
+import type { LayerView } from './layer-view.ts';
+
+/** A constant neuron's output: one value per position, [height, width] of the tensor that the next layer reads. */
+export type ConstantMap = Float64Array;
+
+/** An edge that adds the same amount at every position of its row. */
+export interface ConstantEdge {
+  /** col·taps + tap in the row that reads it. */
+  readonly element: number;
+  /** The constant's value c there, in float64. */
+  readonly value: number;
+}
+
+/** A constant neuron: its row in the source layer, and what it gives. */
+export interface ConstantNeuron {
+  readonly row: number;
+  readonly map: ConstantMap;
+}
+
+/** Returns the constant edges that rows of the layer `view` may keep, ordered by element; zeros are left out. */
+export function constantEdges(constants: readonly ConstantNeuron[], view: LayerView, padding: boolean): ConstantEdge[] {
+  const edges: ConstantEdge[] = [];
+  for (const { row, map } of constants)
+    for (let tap = 0; tap < view.taps; tap++) {
+      const value = tapValue(map, view, { tap, padding });
+      if (value !== undefined && value !== 0) edges.push({ element: row * view.taps + tap, value });
+    }
+  return edges;
+}
+
+/** The value that one tap reads at every output position, or undefined if they differ. */
+function tapValue(map: ConstantMap, view: LayerView, { tap, padding }: { tap: number; padding: boolean }): number | undefined {
+  const { convolution } = view;
+  if (convolution === null) return map[tap];
+  const [rows, columns] = view.linearSize;
+  const [top, left] = padding ? convolution.padding : [0, 0];
+  const height = padding ? view.inputSize[0] : view.inputSize[0] + convolution.padding[0] + convolution.padding[2];
+  const width = map.length / height;
+  const down = Math.floor(tap / convolution.kernel[1]) * convolution.dilations[0] - top;
+  const right = (tap % convolution.kernel[1]) * convolution.dilations[1] - left;
+  let common: number | undefined;
+  for (let y = 0; y < rows; y++)
+    for (let x = 0; x < columns; x++) {
+      const atRow = y * convolution.strides[0] + down;
+      const atColumn = x * convolution.strides[1] + right;
+      const inside = atRow >= 0 && atRow < height && atColumn >= 0 && atColumn < width;
+      const value = inside ? (map[atRow * width + atColumn] ?? 0) : 0;
+      if (common !== undefined && value !== common) return undefined;
+      common = value;
+    }
+  return common;
+}
+
+/** Where the constants of a source layer get their value from. */
+export interface ConstantSource {
+  readonly source: SourceNetwork;
+  /** 0-based source layer. */
+  readonly sourceLayer: number;
+  readonly firstRow: number;
+  readonly rowCount: number;
+}
+
+/**
+ * Returns the constants of source layer 1 over the padded input (its padding is the target convolution's: see
+ * ticket/materialise.ts), shape [height, width].
+ */
+export function univariateConstants(
+  place: ConstantSource,
+  activation: Activation,
+  extended: { readonly view: LayerView; readonly isExtended: boolean },
+): ConstantNeuron[] {
+  const { view, isExtended } = extended;
+  const [top, left, bottom, right] = view.convolution?.padding ?? [0, 0, 0, 0];
+  const [height, width] = view.inputSize;
+  const paddedWidth = width + left + right;
+  const reader = readerOf(place);
+  const constantInput = (place.source.layers[0]?.cols ?? 1) - 1;
+  return rowsOf(place).map((row) => {
+    const weight = isExtended ? realWeight(place, reader.weight(row, constantInput)) : 0;
+    const bias = realBias(place, reader, row);
+    const map = new Float64Array((height + top + bottom) * paddedWidth).fill(activate(activation, bias));
+    for (let y = 0; y < height; y++)
+      map.fill(activate(activation, bias + weight), (y + top) * paddedWidth + left, (y + top) * paddedWidth + left + width);
+    return { row, map };
+  });
+}
+
+/** A constant row that keeps one edge to a constant before it. */
+export interface ConstantChoice {
+  readonly row: number;
+  /** col·taps + tap of the kept edge, −1 for none. */
+  readonly element: number;
+}
+
+/**
+ * Returns the edge each constant row of a deeper source layer keeps: with uniform biases, or φ(0) ≠ 0, none; else the one
+ * that makes the constant largest.
+ */
+export function chooseConstantEdges(place: ConstantSource, edges: readonly ConstantEdge[], view: LayerView): ConstantChoice[] {
+  const none = place.source.biasInit === 'uniform' || constantMap(0, view)[0] !== 0;
+  const reader = readerOf(place);
+  return rowsOf(place).map((row) => {
+    let element = -1;
+    let best = 0;
+    for (const edge of none ? [] : edges) {
+      const value = Math.abs(constantMap(realWeight(place, reader.weight(row, edge.element)) * edge.value, view)[0] ?? 0);
+      if (value > best) {
+        best = value;
+        element = edge.element;
+      }
+    }
+    return { row, element };
+  });
+}
+
+/** Returns the constants of a deeper source layer behind the target layer's steps. */
+export function deeperConstants(
+  place: ConstantSource,
+  { choices, edges, view }: { choices: readonly ConstantChoice[]; edges: readonly ConstantEdge[]; view: LayerView },
+): ConstantNeuron[] {
+  const reader = readerOf(place);
+  const values = new Map(edges.map((edge) => [edge.element, edge.value]));
+  return choices.map(({ row, element }) => {
+    const kept = element < 0 ? 0 : realWeight(place, reader.weight(row, element)) * (values.get(element) ?? 0);
+    return { row, map: constantMap(realBias(place, reader, row) + kept, view) };
+  });
+}
+
+/** What the steps behind a layer make of the same value at every position. */
+function constantMap(value: number, view: LayerView): ConstantMap {
+  const [height, width] = view.linearSize;
+  let values: Float64Array = new Float64Array(height * width).fill(value);
+  let shape: readonly number[] = view.convolution === null ? [1] : [1, height, width];
+  for (const step of view.layer.steps.filter((candidate: Step) => candidate.kind !== 'flatten')) {
+    const next = applyStep(step, values, shape);
+    values = next.values;
+    shape = next.shape;
+  }
+  return values;
+}
+
+function rowsOf(place: ConstantSource): number[] {
+  return Array.from({ length: place.rowCount }, (_, index) => place.firstRow + index);
+}
+
+function readerOf(place: ConstantSource): SourceLayerReader {
+  const layer = place.source.layers[place.sourceLayer];
+  if (layer === undefined) throw new Error(`source layer ${place.sourceLayer} does not exist`);
+  return new SourceLayerReader(place.source, place.sourceLayer, layer);
+}
+
+function realWeight(place: ConstantSource, integer: number): number {
+  return ((place.source.layers[place.sourceLayer]?.gain ?? 0) * integer) / 2 ** (place.source.gridBits - 1);
+}
+
+function realBias(place: ConstantSource, reader: SourceLayerReader, row: number): number {
+  if (place.source.biasInit === 'zero') return 0;
+  return ((place.source.layers[place.sourceLayer]?.biasGain ?? 0) * reader.bias(row)) / 2 ** (place.source.gridBits - 1);
+}

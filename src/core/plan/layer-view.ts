@@ -1,0 +1,96 @@
+/**
+ * A target layer as the construction sees it: neurons × channels × taps.
+ *
+ * A convolution has a tap per kernel position. A dense layer behind a flatten of [channels, height, width] has a tap per
+ * position, so that one copy of a channel serves all its positions; any other dense layer has one tap. In all three cases
+ * weight (j, i, t) is element (j·channels + i)·taps + t of the layer's weights.
+ */
+import type { Activation } from '../network/activation.ts';
+import type { Convolution, Layer, Network } from '../network/network.ts';
+import { networkShapes, type Shape, stepShape, tapCount, windowPositions } from '../network/shapes.ts';
+
+/** One target layer, ready for the construction. */
+export interface LayerView {
+  readonly layer: Layer;
+  readonly neurons: number;
+  readonly channels: number;
+  readonly taps: number;
+  /** Shape [neurons, channels, taps]. */
+  readonly weights: Float64Array;
+  /** Shape [neurons]. */
+  readonly bias: Float64Array;
+  /** Present when the layer is a convolution. */
+  readonly convolution: Convolution | null;
+  /** [height, width] of one input channel, [1, 1] where the input is flat. */
+  readonly inputSize: readonly [number, number];
+  /** [height, width] behind the linear map, [1, 1] where it is flat. */
+  readonly linearSize: readonly [number, number];
+  /** The largest |weight|. */
+  readonly weightMax: number;
+  /** The largest |bias|. */
+  readonly biasMax: number;
+  /** Tells per input channel whether any weight reads it; shape [channels]. */
+  readonly usedChannels: Uint8Array;
+}
+
+/** Returns the view of every layer of a network. */
+export function layerViews(network: Network): LayerView[] {
+  const shapes = networkShapes(network);
+  let before: Shape = shapes.firstInput;
+  return network.layers.map((layer, index) => {
+    const view = viewOf(layer, before);
+    before = shapeBeforeFlatten(shapes.layers[index]?.linear ?? [], layer);
+    return view;
+  });
+}
+
+/** Returns the activation that stands in source layer 1: the one of the first target layer, or the identity. */
+export function firstActivation(network: Network): Activation {
+  for (const step of network.layers[0]?.steps ?? []) if (step.kind === 'activation') return step.activation;
+  return { kind: 'identity' };
+}
+
+function viewOf(layer: Layer, input: Shape): LayerView {
+  const { linear } = layer;
+  const convolution = linear.kind === 'convolution' ? linear : null;
+  const size = spatialSize(input);
+  const taps = convolution ? tapCount(convolution) : size[0] * size[1];
+  const channels = linear.weights.length / (linear.outputs * taps);
+  return {
+    layer,
+    neurons: linear.outputs,
+    channels,
+    taps,
+    weights: linear.weights,
+    bias: linear.bias,
+    convolution,
+    inputSize: size,
+    linearSize: convolution ? windowPositions(size, convolution) : [1, 1],
+    weightMax: absMax(linear.weights),
+    biasMax: absMax(linear.bias),
+    usedChannels: channelsInUse(linear.weights, { channels, taps }),
+  };
+}
+
+function spatialSize(shape: Shape): readonly [number, number] {
+  return shape.length === 3 ? [shape[1] ?? 1, shape[2] ?? 1] : [1, 1];
+}
+
+/** The shape of a layer's output as if its flatten steps were left out. */
+function shapeBeforeFlatten(linear: Shape, layer: Layer): Shape {
+  return layer.steps
+    .filter((step) => step.kind !== 'flatten')
+    .reduce<Shape>((shape, step) => stepShape(shape, step, `layer ${layer.name}`), linear);
+}
+
+/** Returns the largest |value|, 0 for none. */
+export function absMax(values: Float64Array): number {
+  return values.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
+}
+
+function channelsInUse(weights: Float64Array, dims: { channels: number; taps: number }): Uint8Array {
+  const used = new Uint8Array(dims.channels);
+  for (let index = 0; index < weights.length; index++)
+    if (weights[index] !== 0) used[Math.floor(index / dims.taps) % dims.channels] = 1;
+  return used;
+}

@@ -1,0 +1,136 @@
+/**
+ * Checks a tile's result in plain TypeScript, from the seed: what came back is believed only after this.
+ * Shares no code with the kernel that solved it: its own generator (random/philox.ts), its own sums.
+ */
+import { biasBlockSize, type LayerProblem, rowMaskBits, type Tile, type TileResult } from '../plan/tile.ts';
+import { SourceLayerReader } from '../source/source-network.ts';
+import { markVerified, type VerifiedTile } from '../ticket/merge.ts';
+
+/** The verdict on a tile's result. */
+export type TileVerdict =
+  | { readonly kind: 'verified'; readonly tile: VerifiedTile }
+  | { readonly kind: 'refused'; readonly reason: string };
+
+/**
+ * Returns whether a result is what its tile asks for: shapes, rows in order and in the neuron's range, and the residual of
+ * every block of every row that `isChecked` selects.
+ * A row reported as missed is taken at its word here: it costs a spare, never correctness.
+ */
+export function verifyTile(
+  problem: LayerProblem,
+  { tile, result, isChecked }: { tile: Tile; result: TileResult; isChecked: (copy: number) => boolean },
+): TileVerdict {
+  const reason = shapeFault(problem, tile, result) ?? residualFault(problem, { tile, result, isChecked });
+  return reason === undefined
+    ? { kind: 'verified', tile: markVerified(tile, result) }
+    : { kind: 'refused', reason };
+}
+
+function shapeFault(problem: LayerProblem, tile: Tile, result: TileResult): string | undefined {
+  const rowBytes = Math.ceil(rowMaskBits(problem) / 8);
+  const copies = result.copyRows.length;
+  if (result.tileId !== tile.id) return 'the result belongs to another tile';
+  if (result.copyCounts.length !== tile.neurons.length) return 'the result has another number of neurons';
+  if (result.masks.length !== copies * rowBytes) return 'the masks have another length';
+  if (result.misses.length % 2 !== 0) return 'the misses are not pairs';
+  const missed = new Set(result.misses.filter((_, index) => index % 2 === 0));
+  let copy = 0;
+  for (const [index, { neuron, firstRow, rowCount, wanted }] of tile.neurons.entries()) {
+    const found = result.copyCounts[index] ?? -1;
+    if (found < 0 || found > wanted || copy + found > copies) return `neuron ${neuron} has ${found} copies, wanted ${wanted}`;
+    let row = firstRow;
+    for (let end = copy + found; copy < end; copy++, row++) {
+      while (missed.delete(row)) row++;
+      if (row !== result.copyRows[copy] || row >= firstRow + rowCount)
+        return `row ${result.copyRows[copy]} of neuron ${neuron} is neither next in order nor preceded by misses`;
+    }
+    while (found < wanted && missed.delete(row)) row++;
+    if (found < wanted && row < firstRow + rowCount) return `neuron ${neuron} lacks copies, but row ${row} was not tried`;
+  }
+  if (copy !== copies) return 'the result has rows of no neuron';
+  return missed.size > 0 ? 'the result reports misses of rows that were not to be tried' : undefined;
+}
+
+function residualFault(
+  problem: LayerProblem,
+  { tile, result, isChecked }: { tile: Tile; result: TileResult; isChecked: (copy: number) => boolean },
+): string | undefined {
+  const check = new RowCheck(problem);
+  const size = problem.channels * problem.taps;
+  let copy = 0;
+  for (const [index, { neuron }] of tile.neurons.entries())
+    for (let end = copy + (result.copyCounts[index] ?? 0); copy < end; copy++) {
+      if (!isChecked(copy)) continue;
+      const row = result.copyRows[copy] ?? -1;
+      const mask = result.masks.subarray(copy * check.rowBytes, (copy + 1) * check.rowBytes);
+      const targets = tile.targets.subarray(index * size, (index + 1) * size);
+      const fault = check.fault(row, mask, { targets, biasTarget: tile.biasTargets[index] ?? 0 });
+      if (fault !== undefined) return `neuron ${neuron}, row ${row}: ${fault}`;
+    }
+  return undefined;
+}
+
+/** Recomputes the residuals of rows of one layer problem. */
+class RowCheck {
+  readonly rowBytes: number;
+  private readonly problem: LayerProblem;
+  private readonly reader: SourceLayerReader;
+  private readonly bits: number;
+
+  constructor(problem: LayerProblem) {
+    this.problem = problem;
+    this.reader = new SourceLayerReader(problem, problem.sourceLayer, problem);
+    this.bits = rowMaskBits(problem);
+    this.rowBytes = Math.ceil(this.bits / 8);
+  }
+
+  fault(row: number, mask: Uint8Array, targets: { targets: Int32Array; biasTarget: number }): string | undefined {
+    const { groupOffsets, groupChannels, groupColumns, groupMultipliers, taps, sampleShift, tolerance } = this.problem;
+    let bit = 0;
+    let keptSum = 0;
+    for (let group = 0; group < groupChannels.length; group++) {
+      const end = groupOffsets[group + 1] ?? 0;
+      for (let tap = 0; tap < taps; tap++) {
+        let sum = 0;
+        for (let index = groupOffsets[group] ?? 0; index < end; index++, bit++) {
+          if (!isSet(mask, bit)) continue;
+          const weight = this.reader.weight(row, (groupColumns[index] ?? 0) * taps + tap);
+          keptSum += weight;
+          sum += roundShift((groupMultipliers?.[index] ?? 1) * weight, sampleShift);
+        }
+        const residual = sum - (targets.targets[(groupChannels[group] ?? 0) * taps + tap] ?? 0);
+        if (Math.abs(residual) > tolerance)
+          return `channel ${groupChannels[group]}, tap ${tap}: residual ${residual}, tolerance ${tolerance}`;
+      }
+    }
+    return this.biasFault(row, mask, { bit, target: targets.biasTarget, keptSum });
+  }
+
+  private biasFault(
+    row: number,
+    mask: Uint8Array,
+    { bit, target, keptSum }: { bit: number; target: number; keptSum: number },
+  ): string | undefined {
+    const { bias } = this.problem;
+    let sum = 0;
+    bias.elements.forEach((element, index) => {
+      if (isSet(mask, bit + index))
+        sum += roundShift((bias.values[index] ?? 0) * this.reader.weight(row, element), bias.sampleShift);
+    });
+    if (biasBlockSize(bias) > bias.elements.length && isSet(mask, bit + bias.elements.length))
+      sum += Math.floor(bias.ownScale * this.reader.bias(row) + 0.5);
+    const residual = sum - (target - Math.floor(bias.interceptScale * keptSum + 0.5));
+    if (Math.abs(residual) > bias.tolerance) return `bias: residual ${residual}, tolerance ${bias.tolerance}`;
+    for (let spare = this.bits; spare < this.rowBytes * 8; spare++)
+      if (isSet(mask, spare)) return `mask bit ${spare} stands for no edge`;
+    return undefined;
+  }
+}
+
+function isSet(mask: Uint8Array, bit: number): boolean {
+  return (((mask[bit >> 3] ?? 0) >> (bit & 7)) & 1) === 1;
+}
+
+function roundShift(product: number, shift: number): number {
+  return shift === 0 ? product : Math.floor((product + 2 ** (shift - 1)) / 2 ** shift);
+}
