@@ -1,0 +1,62 @@
+/**
+ * The target's forward pass over data.
+ */
+import type { Linear, Network } from '../../src/core/network/network.ts';
+import { tapCount } from '../../src/core/network/shapes.ts';
+import type { TensorFlow } from './backend.ts';
+import { type ChunkedNetwork, defaultPassBounds, forwardPass } from './forward-pass.ts';
+import type { ChunkedLinear, ScatterRows } from './tensor-linear.ts';
+
+/**
+ * Returns the target's outputs [count, outputs] in float32 for inputs [count, ...inputShape], channels first.
+ * @throws TombolaError (failure) when a step does not fit the shape before it.
+ */
+export async function targetPass(
+  tf: TensorFlow,
+  network: Network,
+  inputs: Float32Array,
+  count: number,
+  bounds = defaultPassBounds,
+): Promise<Float32Array> {
+  return forwardPass(tf, chunkedTarget(network), { inputs, count }, bounds);
+}
+
+function chunkedTarget(network: Network): ChunkedNetwork {
+  return {
+    inputShape: network.inputShape,
+    inputSteps: network.inputSteps,
+    layers: network.layers.map(({ linear, steps }) => ({ linear: chunkedLinear(linear), steps })),
+  };
+}
+
+function chunkedLinear(linear: Linear): ChunkedLinear {
+  const window =
+    linear.kind === 'convolution'
+      ? linear
+      : ({ kernel: [1, 1], strides: [1, 1], dilations: [1, 1], padding: [0, 0, 0, 0] } as const);
+  return {
+    kind: linear.kind,
+    rows: linear.outputs,
+    cols: linear.inputs,
+    taps: tapCount(linear),
+    bias: Float32Array.from(linear.bias),
+    kernel: window.kernel,
+    strides: window.strides,
+    dilations: window.dilations,
+    padding: window.padding,
+    scatter: scatterDense(linear.weights),
+    gather: null,
+  };
+}
+
+function scatterDense(weights: Float64Array): ScatterRows {
+  return (chunk, { first, count }, places) => {
+    const length = places.length;
+    for (let element = 0; element < length; element++) {
+      const place = places[element] as number;
+      if (place < 0) continue;
+      for (let row = 0; row < count; row++)
+        chunk[place * count + row] = weights[(first + row) * length + element] as number;
+    }
+  };
+}
