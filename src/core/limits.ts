@@ -63,3 +63,6 @@ export const onnxExpressionSizeMax = 64;
 export const evaluationBatchBytesMax = 1 << 26;
 /** Bytes of the dense weights that a forward pass makes at a time: small enough to stay near the caches (9.7 s against 14 s with 32 MiB). */
 export const evaluationWeightBytesMax = 1 << 22;
+
+/** Threads of one solver pool: more than any machine has cores, fewer than would exhaust its memory. */
+export const poolThreadsMax = 1024;

@@ -32,7 +32,7 @@ export interface Linearisation {
 }
 
 /** The constants of SELU (Klambauer et al. 2017), as ONNX rounds them. */
-export const seluDefaults = { alpha: 1.67326319217681884765625, gamma: 1.05070102214813232421875 } as const;
+export const seluDefaults = { alpha: 1.6732631921768188, gamma: 1.0507010221481323 } as const;
 
 /** Returns φ(z) in float64. */
 export function activate(activation: Activation, z: number): number {
@@ -176,8 +176,10 @@ function slopeTurns(activation: Activation): readonly { readonly at: number; rea
   switch (activation.kind) {
     case 'hardSwish':
       return [
+        { at: -3, slope: 0 },
         { at: -3, slope: -0.5 },
         { at: 3, slope: 1.5 },
+        { at: 3, slope: 1 },
       ];
     case 'gelu':
     case 'silu':
@@ -239,7 +241,7 @@ export function errorFunction(x: number): number {
     term *= (2 * x * x) / (2 * n + 1);
     sum += term;
   }
-  return ((2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum) as number;
+  return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum;
 }
 
 function geluTanhGate(z: number): number {
