@@ -1,0 +1,23 @@
+/** What the pool and its threads say to each other, besides what piscina adds. */
+import type { LayerProblem, Tile, TileResult } from '../../src/core/plan/tile.ts';
+
+/** Solve a tile. */
+export interface SolveTask {
+  readonly kind: 'solve';
+  /** Stands for the layer problem: equal keys mean equal problems, so a thread sets a layer up once. */
+  readonly layerKey: number;
+  /** Its arrays lie in shared memory, so that sending it with every tile costs nothing. */
+  readonly problem: LayerProblem;
+  readonly tile: Tile;
+  /** Shape [1], in shared memory: not 0 once nobody waits for the tile. Null where nobody can give it up. */
+  readonly abandoned: Int32Array | null;
+}
+
+/** Everything a thread can be asked to do. Another kind of work is another member here and a case in thread.ts. */
+export type ThreadTask = SolveTask;
+
+/** What comes back for each kind of task. */
+export interface ThreadReplies {
+  /** Undefined for a tile that was abandoned before its turn. */
+  readonly solve: TileResult | undefined;
+}

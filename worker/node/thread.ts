@@ -1,0 +1,37 @@
+/** What one thread of the pool runs. It loads the kernel once and keeps the set-up of the last layer. */
+import { move, transferableSymbol, valueSymbol } from 'piscina';
+import type { LayerProblem, TileResult } from '../../src/core/plan/tile.ts';
+import { type Kernel, loadKernel } from '../kernel/kernel.ts';
+import type { SolveTask, ThreadTask } from './thread-task.ts';
+
+let kernel: Promise<Kernel> | undefined;
+/** The kernel knows a layer by the identity of its problem, and every message brings a new object. */
+let layer: { readonly key: number; readonly problem: LayerProblem } | undefined;
+
+/** Returns the reply to a task (see ThreadReplies); its buffers are handed over, not copied. Called by piscina. */
+export async function runTask(task: ThreadTask): Promise<unknown> {
+  switch (task.kind) {
+    case 'solve':
+      return handOver(await solve(task));
+    default:
+      throw new Error(`Broken invariant: no task is of kind ${JSON.stringify(task.kind satisfies never)}`);
+  }
+}
+
+async function solve(task: SolveTask): Promise<TileResult | undefined> {
+  if (task.abandoned !== null && Atomics.load(task.abandoned, 0) !== 0) return undefined;
+  kernel ??= loadKernel();
+  if (layer?.key !== task.layerKey) layer = { key: task.layerKey, problem: task.problem };
+  return (await kernel).solveTile(layer.problem, task.tile);
+}
+
+function handOver(result: TileResult | undefined): unknown {
+  if (result === undefined) return undefined;
+  const buffers = [result.copyCounts, result.copyRows, result.masks, result.misses].map(
+    (array) => array.buffer,
+  );
+  return move({
+    [transferableSymbol]: buffers,
+    [valueSymbol]: result,
+  });
+}
