@@ -8,7 +8,7 @@ import type { TensorFlow } from './backend.ts';
 import { type Batch, inputBatch } from './tensor-steps.ts';
 
 /** What a batched pass runs over. */
-export interface PassInputs {
+interface PassInputs {
   /** Shape [count, ...inputShape], channels first. */
   readonly inputs: Float32Array;
   readonly inputShape: Shape;

@@ -2,14 +2,14 @@
  * The target's forward pass over data.
  */
 import type { Linear, Network } from '../../src/core/network/network.ts';
-import { tapCount } from '../../src/core/network/shapes.ts';
+import { networkShapes, tapCount } from '../../src/core/network/shapes.ts';
 import type { TensorFlow } from './backend.ts';
 import { type ChunkedNetwork, defaultPassBounds, forwardPass } from './forward-pass.ts';
 import type { ChunkedLinear, ScatterRows } from './tensor-linear.ts';
 
 /**
  * Returns the target's outputs [count, outputs] in float32 for inputs [count, ...inputShape], channels first.
- * @throws TombolaError (failure) when a step does not fit the shape before it.
+ * @throws TombolaError (failure) when the network's parts do not fit.
  */
 export async function targetPass(
   tf: TensorFlow,
@@ -18,6 +18,7 @@ export async function targetPass(
   count: number,
   bounds = defaultPassBounds,
 ): Promise<Float32Array> {
+  networkShapes(network);
   return forwardPass(tf, chunkedTarget(network), { inputs, count }, bounds);
 }
 

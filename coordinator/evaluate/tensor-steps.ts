@@ -59,7 +59,7 @@ function applyTensorStep(tf: TensorFlow, { tensor, shape }: Batch, step: Step): 
 }
 
 /** Returns the tensor's shape for a batch of that size: [size, features] or [size, height, width, channels]. */
-export function batchShape(size: number, shape: Shape): number[] {
+function batchShape(size: number, shape: Shape): number[] {
   const [channels, ...spatial] = shape;
   return shape.length === 3 && channels !== undefined ? [size, ...spatial, channels] : [size, ...shape];
 }
@@ -115,7 +115,7 @@ function pixelsInside(positions: number, size: number, window: PoolWindow, axis:
 }
 
 /** Returns φ of every element, in float32. */
-export function activateTensor(tf: TensorFlow, z: Tensor, activation: Activation): Tensor {
+function activateTensor(tf: TensorFlow, z: Tensor, activation: Activation): Tensor {
   switch (activation.kind) {
     case 'identity':
       return z;

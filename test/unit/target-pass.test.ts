@@ -100,6 +100,11 @@ describe('target pass', () => {
     await expect(targetPass(tf, network, new Float32Array(5), 2)).rejects.toThrow('count × inputShape');
   });
 
+  it('refuses a network whose parts do not fit', async () => {
+    const network: Network = { inputShape: [2, 2], inputSteps: [], layers: [denseLayer(4, 2)] };
+    await expect(targetPass(tf, network, new Float32Array(4), 1)).rejects.toThrow('Cannot use layer dense');
+  });
+
   it('is far from the reference when one weight is far from it', async () => {
     const network: Network = { inputShape: [3], inputSteps: [], layers: [denseLayer(3, 2)] };
     const inputs = inputsFor(network);
