@@ -11,7 +11,7 @@
  * A checkpoint (a dict with the state dict under `state_dict` or `model_state_dict`) is read too.
  */
 import { failure } from '../errors.ts';
-import { tensorCountMax, unpackedBytesMax } from '../limits.ts';
+import { tensorCountMax, tensorRankMax, unpackedBytesMax } from '../limits.ts';
 import {
   isDict,
   isGlobal,
@@ -236,7 +236,8 @@ function checkPlace({ storage, offset, shape, strides }: Placed): void {
 }
 
 function readSizes(value: PickleValue<Opaque> | undefined): readonly number[] | undefined {
-  return isSequence(value) && value.items.every(isCount) ? value.items : undefined;
+  const isShort = isSequence(value) && value.items.length <= tensorRankMax;
+  return isShort && value.items.every(isCount) ? value.items : undefined;
 }
 
 function isCount(value: PickleValue<Opaque> | undefined): value is number {
