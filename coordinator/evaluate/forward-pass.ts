@@ -18,7 +18,7 @@ export interface ChunkedNetwork {
 }
 
 /** Bounds of a pass. The result does not depend on them, up to float32 rounding. */
-interface PassBounds {
+export interface PassBounds {
   /** Bytes of the largest tensor of a batch. */
   readonly batchBytesMax: number;
   /** Bytes of the dense weights at a time. */

@@ -4,7 +4,7 @@
 import type { Linear, Network } from '../../src/core/network/network.ts';
 import { networkShapes, tapCount } from '../../src/core/network/shapes.ts';
 import type { TensorFlow } from './backend.ts';
-import { type ChunkedNetwork, defaultPassBounds, forwardPass } from './forward-pass.ts';
+import { type ChunkedNetwork, defaultPassBounds, forwardPass, type PassBounds } from './forward-pass.ts';
 import type { ChunkedLinear, ScatterRows } from './tensor-linear.ts';
 
 /**
@@ -16,7 +16,7 @@ export async function targetPass(
   network: Network,
   inputs: Float32Array,
   count: number,
-  bounds = defaultPassBounds,
+  bounds: PassBounds = defaultPassBounds,
 ): Promise<Float32Array> {
   networkShapes(network);
   return forwardPass(tf, chunkedTarget(network), { inputs, count }, bounds);

@@ -7,7 +7,7 @@
  */
 import type { SparseLayer, SparseNetwork } from '../../src/core/ticket/sparse-layer.ts';
 import type { TensorFlow } from './backend.ts';
-import { type ChunkedNetwork, defaultPassBounds, forwardPass } from './forward-pass.ts';
+import { type ChunkedNetwork, defaultPassBounds, forwardPass, type PassBounds } from './forward-pass.ts';
 import type { ChunkedLinear, ScatterRows } from './tensor-linear.ts';
 
 /**
@@ -19,7 +19,7 @@ export async function sparsePass(
   network: SparseNetwork,
   inputs: Float32Array,
   count: number,
-  bounds = defaultPassBounds,
+  bounds: PassBounds = defaultPassBounds,
 ): Promise<Float32Array> {
   return forwardPass(tf, chunkedTicket(network), { inputs, count }, bounds);
 }
