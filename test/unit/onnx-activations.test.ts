@@ -38,10 +38,10 @@ function between(nodes: readonly NodeSpec[], opset = 20, more: readonly TensorSp
   return writeOnnx({
     opset,
     input: ['N', 3],
-    nodes: [node('Gemm', ['x', 'w', 'b'], 'h'), ...nodes, node('MatMul', ['y', 'v'], 'out')],
+    nodes: [node('Gemm', ['x', 'w', 'bias'], 'h'), ...nodes, node('MatMul', ['y', 'v'], 'out')],
     tensors: [
       tensor('w', [3, 8], randomNumbers(24, 2)),
-      tensor('b', [8], randomNumbers(8, 3)),
+      tensor('bias', [8], randomNumbers(8, 3)),
       tensor('v', [8, 2], randomNumbers(16, 4)),
       ...scalars,
       ...more,

@@ -73,27 +73,23 @@ export interface ConstantSource {
 }
 
 /**
- * Returns the constants of source layer 1 over the padded input (its padding is the target convolution's: see
- * ticket/materialise.ts), shape [height, width].
+ * Returns the constants of source layer 1 over the padded input (source layer 1 takes over the padding of a convolutional
+ * first target layer: see ticket/materialise.ts). They are the same at every position.
+ * @param isExtended the constant rows keep their edge to the input channel that is 1, the last column.
  */
 export function univariateConstants(
   place: ConstantSource,
   activation: Activation,
-  extended: { readonly view: LayerView; readonly isExtended: boolean },
+  { view, isExtended }: { readonly view: LayerView; readonly isExtended: boolean },
 ): ConstantNeuron[] {
-  const { view, isExtended } = extended;
   const [top, left, bottom, right] = view.convolution?.padding ?? [0, 0, 0, 0];
-  const [height, width] = view.inputSize;
-  const paddedWidth = width + left + right;
+  const positions = (view.inputSize[0] + top + bottom) * (view.inputSize[1] + left + right);
   const reader = readerOf(place);
-  const constantInput = (place.source.layers[0]?.cols ?? 1) - 1;
+  const onesInput = (place.source.layers[0]?.cols ?? 1) - 1;
   return rowsOf(place).map((row) => {
-    const weight = isExtended ? realWeight(place, reader.weight(row, constantInput)) : 0;
-    const bias = realBias(place, reader, row);
-    const map = new Float64Array((height + top + bottom) * paddedWidth).fill(activate(activation, bias));
-    for (let y = 0; y < height; y++)
-      map.fill(activate(activation, bias + weight), (y + top) * paddedWidth + left, (y + top) * paddedWidth + left + width);
-    return { row, map };
+    const weight = isExtended ? realWeight(place, reader.weight(row, onesInput)) : 0;
+    const value = activate(activation, realBias(place, reader, row) + weight);
+    return { row, map: new Float64Array(positions).fill(value) };
   });
 }
 

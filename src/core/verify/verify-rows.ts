@@ -71,7 +71,6 @@ class RowVerifier {
   residualMax = 0;
   biasResidualMax = 0;
   remainderMax = 0;
-  private readonly ticket: Ticket;
   private readonly layer: TicketLayer;
   private readonly context: LayerContext;
   private readonly errors: ColumnErrors;
@@ -90,7 +89,6 @@ class RowVerifier {
   constructor(ticket: Ticket, context: LayerContext, errors: ColumnErrors) {
     const layer = ticket.layers[context.index];
     if (layer === undefined) throw new Error(`the ticket has no layer ${context.index}`);
-    this.ticket = ticket;
     this.layer = layer;
     this.context = context;
     this.errors = errors;

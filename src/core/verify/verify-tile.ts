@@ -38,14 +38,18 @@ function shapeFault(problem: LayerProblem, tile: Tile, result: TileResult): stri
   for (const [index, { neuron, firstRow, rowCount, wanted }] of tile.neurons.entries()) {
     const found = result.copyCounts[index] ?? -1;
     if (found < 0 || found > wanted || copy + found > copies) return `neuron ${neuron} has ${found} copies, wanted ${wanted}`;
+    const rowEnd = firstRow + rowCount;
     let row = firstRow;
+    const skipMisses = (): void => {
+      while (row < rowEnd && missed.delete(row)) row++;
+    };
     for (let end = copy + found; copy < end; copy++, row++) {
-      while (missed.delete(row)) row++;
-      if (row !== result.copyRows[copy] || row >= firstRow + rowCount)
+      skipMisses();
+      if (row !== result.copyRows[copy] || row >= rowEnd)
         return `row ${result.copyRows[copy]} of neuron ${neuron} is neither next in order nor preceded by misses`;
     }
-    while (found < wanted && missed.delete(row)) row++;
-    if (found < wanted && row < firstRow + rowCount) return `neuron ${neuron} lacks copies, but row ${row} was not tried`;
+    if (found < wanted) skipMisses();
+    if (found < wanted && row < rowEnd) return `neuron ${neuron} lacks copies, but row ${row} was not tried`;
   }
   if (copy !== copies) return 'the result has rows of no neuron';
   return missed.size > 0 ? 'the result reports misses of rows that were not to be tried' : undefined;

@@ -1,0 +1,280 @@
+/**
+ * The search itself: source layer by source layer, tile by tile, from a plan to a ticket.
+ *
+ *     for each target layer:  problem ─ tiles of pass 0 ─ solve ─ verify ─ store ─ merge ─ (still short? reserve pass) ─ seal
+ *
+ * Within a pass tiles are independent and come back in any order; which rows became copies is read off the merged set, so the
+ * ticket does not depend on the number of solvers, on their speed or on what was resumed.
+ */
+import { failure } from '../src/core/errors.ts';
+import type { Network } from '../src/core/network/network.ts';
+import { biasRounding } from '../src/core/plan/bias-plan.ts';
+import {
+  chooseConstantEdges,
+  type ConstantNeuron,
+  constantEdges,
+  deeperConstants,
+  univariateConstants,
+} from '../src/core/plan/constants.ts';
+import { type LayerInputs, type LayerPlace, layerPlan, layerProblem } from '../src/core/plan/layer-problem.ts';
+import { type LayerView, layerViews } from '../src/core/plan/layer-view.ts';
+import { firstConstantRow, type Plan } from '../src/core/plan/plan.ts';
+import { blocksPerRow, type LayerProblem, rowMaskBytes, type Solver, type Tile, type TileNeuron, type TileResult } from '../src/core/plan/tile.ts';
+import { cutTiles, layerProblemDigest, poolPass, reservePass } from '../src/core/plan/tiles.ts';
+import { assignInputs, univariateGroups } from '../src/core/plan/univariate.ts';
+import { type MergedTiles, mergeTiles, type SealedLayer, sealLayer, type VerifiedTile } from '../src/core/ticket/merge.ts';
+import type { Ticket, TicketLayer } from '../src/core/ticket/ticket.ts';
+import { type TileVerdict, verifyTile } from '../src/core/verify/verify-tile.ts';
+
+/** Keeps tile results across restarts, by tile id. */
+export interface TileStore {
+  read(tileId: string): Promise<TileResult | undefined>;
+  write(result: TileResult): Promise<void>;
+}
+
+/** What happened, for progress and metrics. */
+export interface ConstructEvent {
+  readonly kind: 'layer' | 'tile' | 'pass';
+  /** 0-based target layer. */
+  readonly layer: number;
+  readonly pass: number;
+  /** Copies found and wanted in this layer so far. */
+  readonly copies: number;
+  readonly copiesWanted: number;
+  /** Blocks solved in the tile; 0 for other events. */
+  readonly blocks: number;
+  /** The tile came from the store. */
+  readonly resumed: boolean;
+}
+
+/** What a construction runs with. */
+export interface ConstructOptions {
+  readonly solver: Solver;
+  readonly store: TileStore;
+  readonly targetSha256: string;
+  /** Every how many copies the residuals of a fresh result are rechecked; the finished ticket is rechecked in full anyway. */
+  readonly checkOneIn: number;
+  readonly onEvent: (event: ConstructEvent) => void;
+  readonly signal: AbortSignal;
+}
+
+/** What came out. */
+export interface Construction {
+  readonly ticket: Ticket;
+  /** Rows tried that are no copies. */
+  readonly missedRows: number;
+  /** Blocks solved, in all rows that became copies and up to the miss in those that did not. */
+  readonly blocks: number;
+  /** Copies the plan wanted and the reserve could not give. */
+  readonly missingCopies: number;
+}
+
+/** A layer that is done, and what the next one reads. */
+interface LayerState {
+  readonly inputs: LayerInputs;
+  readonly constants: readonly ConstantNeuron[];
+}
+
+/**
+ * Returns the ticket that the plan's source holds for the network.
+ * @throws TombolaError (failure) when a neuron that is needed has no copy left to try, saying how many are missing.
+ * @throws the signal's reason when it aborts; what was solved by then is in the store.
+ */
+export async function construct(plan: Plan, network: Network, options: ConstructOptions): Promise<Construction> {
+  const views = layerViews(network);
+  const inputs = assignInputs(plan, views[0]?.usedChannels ?? new Uint8Array(0));
+  let state = firstState(plan, { views, inputs });
+  const layers: TicketLayer[] = [];
+  const totals = { missedRows: 0, blocks: 0, missingCopies: 0 };
+  for (const [index, view] of views.entries()) {
+    const place = { plan, index, view };
+    const problem = layerProblem(place, state.inputs);
+    const wanted = wantedCopies(place, views[index + 1]);
+    const solved = await solveLayer(place, { problem, wanted, options });
+    totals.missedRows += solved.sealed.missedRows;
+    totals.blocks += solved.blocks;
+    totals.missingCopies += checkShortfall(place, wanted, solved.sealed);
+    const choices = chooseConstantEdges(constantPlace(plan, index + 1, layerPlan(place).constantRows), state.inputs.constants, view);
+    layers.push(ticketLayer(place, { problem, sealed: solved.sealed, constantElements: choices.map(({ element }) => element) }));
+    state = nextState(place, { state, sealed: solved.sealed, choices, next: views[index + 1] });
+  }
+  const { mode, epsilon, rule, inputRange, source, univariate } = plan;
+  const { constantRows, extendedInput, signGroups } = univariate;
+  const ticket: Ticket = {
+    mode,
+    epsilon,
+    rule,
+    inputRange,
+    targetSha256: options.targetSha256,
+    source,
+    univariate: { inputs, constantRows, extendedInput, signGroups },
+    layers,
+  };
+  return { ticket, ...totals };
+}
+
+function firstState(plan: Plan, { views, inputs }: { views: readonly LayerView[]; inputs: Int32Array }): LayerState {
+  const view = views[0];
+  if (view === undefined) throw new Error('a network has at least one layer');
+  const { activation, constantRows, extendedInput } = plan.univariate;
+  const constants = univariateConstants(constantPlace(plan, 0, constantRows), activation, { view, isExtended: extendedInput });
+  return {
+    constants,
+    inputs: { groups: univariateGroups(plan, inputs, view.channels), constants: constantEdges(constants, view, false) },
+  };
+}
+
+function nextState(
+  place: LayerPlace,
+  done: {
+    state: LayerState;
+    sealed: SealedLayer;
+    choices: ReturnType<typeof chooseConstantEdges>;
+    next: LayerView | undefined;
+  },
+): LayerState {
+  const { plan, index, view } = place;
+  const { state, sealed, choices, next } = done;
+  const constants = deeperConstants(constantPlace(plan, index + 1, choices.length), {
+    choices,
+    edges: state.inputs.constants,
+    view,
+  });
+  let first = 0;
+  const groups = Array.from(sealed.copyCounts, (count, channel) => {
+    const columns = Array.from(sealed.copyRows.subarray(first, first + count));
+    first += count;
+    return { channel, columns, multipliers: null };
+  });
+  return { constants, inputs: { groups, constants: next === undefined ? [] : constantEdges(constants, next, true) } };
+}
+
+function constantPlace(plan: Plan, sourceLayer: number, rowCount: number): Parameters<typeof univariateConstants>[0] {
+  return { source: plan.source, sourceLayer, rowCount, firstRow: firstConstantRow(plan.source, sourceLayer, rowCount) };
+}
+
+/** Copies each neuron needs: none if nothing downstream reads it. */
+function wantedCopies(place: LayerPlace, next: LayerView | undefined): Int32Array {
+  const { copies } = layerPlan(place);
+  return Int32Array.from({ length: place.view.neurons }, (_, neuron) =>
+    next === undefined || next.usedChannels[neuron] === 1 ? copies : 0,
+  );
+}
+
+async function solveLayer(
+  place: LayerPlace,
+  { problem, wanted, options }: { problem: LayerProblem; wanted: Int32Array; options: ConstructOptions },
+): Promise<{ sealed: SealedLayer; blocks: number }> {
+  const seal = { neurons: place.view.neurons, rowBytes: rowMaskBytes(problem) };
+  const run = new LayerRun(place, { problem, options, copiesWanted: wanted.reduce((sum, count) => sum + count, 0) });
+  await run.pass(0, poolPass(place, wanted));
+  let reserveUsed = 0;
+  for (let pass = 1; ; pass++) {
+    const sealed = sealLayer(run.merged, seal);
+    const missing = wanted.map((count, neuron) => count - (sealed.copyCounts[neuron] ?? 0));
+    const neurons = reservePass(place, missing, reserveUsed);
+    if (neurons.length === 0) return { sealed, blocks: run.blocks };
+    reserveUsed += neurons.reduce((sum, neuron) => sum + neuron.rowCount, 0);
+    await run.pass(pass, neurons);
+  }
+}
+
+/** One layer's passes: hands tiles to the solver, as many at a time as it can use. */
+class LayerRun {
+  merged: MergedTiles = new Map();
+  blocks = 0;
+  private copies = 0;
+  private readonly copiesWanted: number;
+  private readonly place: LayerPlace;
+  private readonly problem: LayerProblem;
+  private readonly options: ConstructOptions;
+  private readonly problemDigest: string;
+
+  constructor(place: LayerPlace, run: { problem: LayerProblem; options: ConstructOptions; copiesWanted: number }) {
+    this.place = place;
+    this.problem = run.problem;
+    this.options = run.options;
+    this.copiesWanted = run.copiesWanted;
+    this.problemDigest = layerProblemDigest(run.problem);
+    this.report('layer', { pass: 0, blocks: 0, resumed: false });
+  }
+
+  async pass(pass: number, neurons: readonly TileNeuron[]): Promise<void> {
+    const tiles = cutTiles(this.place, { pass, neurons, problemDigest: this.problemDigest });
+    const waiting = tiles[Symbol.iterator]();
+    const lane = async (): Promise<void> => {
+      for (const tile of waiting) await this.solve(tile);
+    };
+    await Promise.all(Array.from({ length: this.options.solver.concurrency }, lane));
+    this.report('pass', { pass, blocks: 0, resumed: false });
+  }
+
+  private async solve(tile: Tile): Promise<void> {
+    const { solver, store, signal } = this.options;
+    signal.throwIfAborted();
+    const stored = await store.read(tile.id);
+    const kept = stored === undefined ? undefined : this.verify(tile, stored);
+    if (kept?.kind === 'verified') return this.merge(tile, kept.tile, true);
+    const result = await solver.solve(this.problem, tile);
+    const verdict = this.verify(tile, result);
+    if (verdict.kind === 'refused') throw new Error(`the solver's result does not verify: ${verdict.reason}`);
+    await store.write(result);
+    this.merge(tile, verdict.tile, false);
+  }
+
+  private verify(tile: Tile, result: TileResult): TileVerdict {
+    const { checkOneIn } = this.options;
+    return verifyTile(this.problem, { tile, result, isChecked: (copy) => copy % checkOneIn === 0 });
+  }
+
+  private merge(tile: Tile, verified: VerifiedTile, resumed: boolean): void {
+    const { copyRows, misses } = verified.result;
+    this.merged = mergeTiles(this.merged, new Map([[tile.id, verified]]));
+    this.copies += copyRows.length;
+    let blocks = copyRows.length * blocksPerRow(this.problem);
+    for (let index = 1; index < misses.length; index += 2) blocks += (misses[index] ?? 0) + 1;
+    this.blocks += blocks;
+    this.report('tile', { pass: tile.pass, blocks, resumed });
+  }
+
+  private report(kind: ConstructEvent['kind'], event: Pick<ConstructEvent, 'pass' | 'blocks' | 'resumed'>): void {
+    const { copies, copiesWanted, place } = this;
+    this.options.onEvent({ kind, layer: place.index, copies, copiesWanted, ...event });
+  }
+}
+
+/** Returns how many copies are missing; a neuron without any ends the search. */
+function checkShortfall(place: LayerPlace, wanted: Int32Array, sealed: SealedLayer): number {
+  let missing = 0;
+  let dead = 0;
+  wanted.forEach((count, neuron) => {
+    const found = sealed.copyCounts[neuron] ?? 0;
+    missing += count - found;
+    if (count > 0 && found === 0) dead++;
+  });
+  if (dead > 0)
+    throw failure(
+      `Cannot complete layer ${place.view.layer.name}: ${dead} of ${place.view.neurons} neurons have no copy and ${missing} copies are missing in all, expected 0; try a smaller --failure-probability, more --copies or another --seed`,
+    );
+  return missing;
+}
+
+function ticketLayer(
+  place: LayerPlace,
+  { problem, sealed, constantElements }: { problem: LayerProblem; sealed: SealedLayer; constantElements: readonly number[] },
+): TicketLayer {
+  const { biasTolerance, biasUnit, biasQuantum, biasBlockSize, weightUnit } = layerPlan(place);
+  const exact = place.plan.mode === 'exact';
+  const { copyCounts, copyRows, masks } = sealed;
+  return {
+    copyCounts,
+    copyRows,
+    masks,
+    biasElements: problem.bias.elements,
+    ownBias: problem.bias.ownScale !== 0,
+    constantElements: Int32Array.from(constantElements),
+    weightQuantum: exact ? weightUnit : 0,
+    biasQuantum,
+    biasTolerance: biasQuantum > 0 ? 0 : (biasTolerance + biasRounding(biasBlockSize)) * biasUnit,
+  };
+}

@@ -1,0 +1,106 @@
+/**
+ * Chooses the block size and the gain of one layer: the pair that needs the fewest source columns per successful row.
+ *
+ * A block of n samples costs n columns; rows that miss cost all of theirs again. So n / P(row succeeds) is minimised over a
+ * ladder of sizes and, in tolerance mode, gains. In exact mode the gain is fixed by the quantum.
+ */
+import { misuse } from '../errors.ts';
+import { exactBlockSizeMax } from '../limits.ts';
+import type { LayerView } from './layer-view.ts';
+import { nonzeroWeights, type ProbeResult, type ProbeSetting, type ProbeSpec, probe } from './probe.ts';
+
+/** How to turn a block size and a gain factor into a probe. */
+export interface BlockOption {
+  readonly blockSize: number;
+  /** Largest sample over the layer's largest |weight|; ignored in exact mode. */
+  readonly gainFactor: number;
+}
+
+/** A chosen block. */
+export interface BlockChoice extends BlockOption {
+  readonly spec: Omit<ProbeSpec, 'trials'>;
+  readonly result: ProbeResult;
+}
+
+/** What the search over sizes needs to know. */
+export interface BlockSearch {
+  readonly setting: ProbeSetting;
+  readonly view: LayerView;
+  readonly blocksPerWeight: 1 | 2;
+  /** Relative tolerance, 0 in exact mode. */
+  readonly epsilon: number;
+  /** Sizes to try; one if the user fixed it. */
+  readonly sizes: readonly number[];
+  readonly specOf: (option: BlockOption) => Omit<ProbeSpec, 'trials'>;
+}
+
+const gainFactors = [0.35, 0.5, 0.7, 1] as const;
+/** Rows that fail this often are worth no further thought. */
+const expectedTriesMax = 50;
+
+/** Returns the block sizes worth trying for a tolerance or a number of grid bits: n ≈ log₂(1/ε) gives the first subsets. */
+export function sizeLadder(resolutionBits: number): number[] {
+  const first = Math.min(exactBlockSizeMax, Math.max(4, Math.floor(resolutionBits) + 1));
+  const sizes: number[] = [];
+  for (let size = first; size <= exactBlockSizeMax; size += size < 16 ? 1 : 2) sizes.push(size);
+  return sizes;
+}
+
+/**
+ * Returns the best block size and gain.
+ * @throws TombolaError (misuse) when even the largest block misses too often.
+ */
+export async function chooseBlock(search: BlockSearch): Promise<BlockChoice> {
+  let best: { choice: BlockOption; cost: number } | undefined;
+  let rising = 0;
+  for (const blockSize of search.sizes) {
+    const found = await bestGain(search, blockSize);
+    if (best === undefined || found.cost < best.cost) {
+      best = found;
+      rising = 0;
+    } else if (Number.isFinite(best.cost) && ++rising === 3) break;
+  }
+  if (best === undefined || !Number.isFinite(best.cost)) throw hopeless(search);
+  const spec = search.specOf(best.choice);
+  const result = await run(search, spec, finalTrials(spec, search.setting.rule));
+  return { ...best.choice, spec, result };
+}
+
+async function bestGain(search: BlockSearch, blockSize: number): Promise<{ choice: BlockOption; cost: number }> {
+  let best: { choice: BlockOption; cost: number } | undefined;
+  for (const gainFactor of search.setting.exact ? [1] : gainFactors) {
+    const choice = { blockSize, gainFactor };
+    const spec = search.specOf(choice);
+    if (spec.tolerance < 0) continue;
+    const result = await run(search, spec, finalTrials(spec, search.setting.rule) / 16);
+    const cost = blockSize * expectedTries(result.rowSuccess);
+    if (best === undefined || cost < best.cost) best = { choice, cost };
+  }
+  return best ?? { choice: { blockSize, gainFactor: 1 }, cost: Number.POSITIVE_INFINITY };
+}
+
+function run(search: BlockSearch, spec: Omit<ProbeSpec, 'trials'>, trials: number): Promise<ProbeResult> {
+  const { setting, view, blocksPerWeight } = search;
+  return probe(setting, view, { ...spec, trials: Math.ceil(trials), population: nonzeroWeights(view), blocksPerWeight });
+}
+
+/** Mean number of rows tried per copy, infinite beyond reason. */
+function expectedTries(rowSuccess: Float64Array): number {
+  const mean = rowSuccess.reduce((sum, success) => sum + 1 / success, 0) / Math.max(1, rowSuccess.length);
+  return mean > expectedTriesMax ? Number.POSITIVE_INFINITY : mean;
+}
+
+/** Trials that take about a second: fewer where a block is costly (half sums of 2^(n/2) entries). */
+function finalTrials(spec: Omit<ProbeSpec, 'trials'>, rule: string): number {
+  const halfSums = 2 ** (spec.blockSize / 2);
+  const easy = rule === 'fewest' && spec.tolerance * 2 ** spec.blockSize > 2 ** 33;
+  return Math.max(1600, Math.min(48_000, 48_000 * (easy ? 1 : 64 / halfSums)));
+}
+
+function hopeless({ view, epsilon, sizes, setting }: BlockSearch): Error {
+  const wanted = setting.exact ? `exact mode with ${setting.gridBits} grid bits` : `ε = ${epsilon}`;
+  const mend = setting.exact ? 'fewer --grid-bits' : 'a larger --epsilon or more --grid-bits';
+  return misuse(
+    `Cannot plan layer ${view.layer.name}: with blocks of ${sizes[0]} to ${sizes.at(-1)} samples too few rows would become copies at ${wanted}, expected ${mend}${sizes.length === 1 ? ' or more --copies' : ''}`,
+  );
+}

@@ -1,0 +1,308 @@
+/**
+ * Target and options to plan: block sizes, gains, rows, constants. Nothing of the source's own numbers is looked at, so the source
+ * is fixed by (seed, shape, gains) before the search begins. Asynchronous only because the solver that probes is.
+ */
+import { misuse } from '../errors.ts';
+import { exactBlockSizeMax, gridBitsMax, gridBitsMin } from '../limits.ts';
+import { type Activation, type Interval, linearisation } from '../network/activation.ts';
+import { hull, readsPadding, stepsInterval } from '../network/intervals.ts';
+import type { Network } from '../network/network.ts';
+import type { BiasInit, SourceLayer } from '../source/source-network.ts';
+import type { Rule } from '../subset-sum/problem.ts';
+import { weightQuantum } from '../verify/quantise.ts';
+import { type BiasPlan, planBias } from './bias-plan.ts';
+import { type BlockChoice, type BlockOption, chooseBlock, sizeLadder } from './block-size.ts';
+import { chooseFirstGain } from './first-gain.ts';
+import { firstActivation, type LayerView, layerViews } from './layer-view.ts';
+import { groupSlope, type LayerPlan, type Mode, type Plan, type SignGroups } from './plan.ts';
+import type { ProbeSpec } from './probe.ts';
+import { rowBudget } from './row-budget.ts';
+import type { Solver } from './tile.ts';
+import { signGroupsFor } from './univariate.ts';
+
+/** What the user decides. */
+export interface PlanOptions {
+  readonly mode: Mode;
+  /** Relative tolerance; ignored in exact mode. */
+  readonly epsilon: number;
+  readonly rule: Rule;
+  readonly seed: bigint;
+  readonly gridBits: number;
+  readonly copies: number | 'auto';
+  readonly biasInit: BiasInit;
+  /** Probability that some neuron runs out of rows. */
+  readonly failureProbability: number;
+  readonly inputRange: Interval;
+}
+
+/** Products of two grid integers stay exact up to here; above, exact mode has no exact first layer. */
+const exactGridBitsMax = 12;
+
+/** What is known of the target before any block is sized. */
+interface Setting {
+  readonly options: PlanOptions;
+  readonly epsilon: number;
+  readonly views: readonly LayerView[];
+  readonly activation: Activation;
+  readonly signGroups: SignGroups;
+  readonly firstGain: number;
+  /** Target weight per unit of gain₁·Σ u·v. */
+  readonly slope: number;
+}
+
+/**
+ * Returns the plan for a target.
+ * @throws TombolaError (misuse) when the options contradict each other or no block size can do what they ask.
+ */
+export async function makePlan(network: Network, options: PlanOptions, solver: Solver): Promise<Plan> {
+  checkOptions(options);
+  const setting = settingOf(network, options);
+  const choices = await Promise.all(setting.views.map((_, index) => chooseLayerBlock(setting, index, solver)));
+  const gains = choices.map((choice, index) => layerGain(setting, index, choice.spec));
+  const biases = planBiases(setting, { choices, gains });
+  const layers = setting.views.map((_, index) => layerPlanOf(setting, index, { choices, biases }));
+  return {
+    mode: options.mode,
+    epsilon: setting.epsilon,
+    rule: options.rule,
+    inputRange: options.inputRange,
+    source: {
+      seed: options.seed,
+      gridBits: options.gridBits,
+      biasInit: options.biasInit,
+      layers: sourceLayers(setting, { choices, gains, biases, layers }),
+    },
+    univariate: {
+      activation: setting.activation,
+      blockSize: choices[0]?.blockSize ?? 0,
+      signGroups: setting.signGroups,
+      constantRows: biases[0]?.constantRows ?? 0,
+      extendedInput: needsOnesInput(setting),
+    },
+    layers,
+  };
+}
+
+function checkOptions({ mode, epsilon, gridBits, copies, inputRange }: PlanOptions): void {
+  if (!(gridBits >= gridBitsMin && gridBits <= gridBitsMax))
+    throw misuse(`Cannot plan with --grid-bits ${gridBits}: expected ${gridBitsMin} to ${gridBitsMax}`);
+  if (mode === 'exact' && gridBits > exactGridBitsMax)
+    throw misuse(`Cannot plan --exact with --grid-bits ${gridBits}: expected at most ${exactGridBitsMax}, or --epsilon instead of --exact`);
+  if (mode === 'tolerance' && !(epsilon > 0 && epsilon < 1))
+    throw misuse(`Cannot plan with --epsilon ${epsilon}: expected a number between 0 and 1, or --exact`);
+  if (copies !== 'auto' && !(copies >= 1 && copies <= exactBlockSizeMax))
+    throw misuse(`Cannot plan with --copies ${copies}: expected auto or 1 to ${exactBlockSizeMax}`);
+  if (!(inputRange[0] < inputRange[1]))
+    throw misuse(`Cannot plan with --input-range ${inputRange.join(',')}: expected LO,HI with LO < HI`);
+}
+
+function settingOf(network: Network, options: PlanOptions): Setting {
+  const views = layerViews(network);
+  const activation = firstActivation(network);
+  const epsilon = options.mode === 'exact' ? 0 : options.epsilon;
+  const declared = stepsInterval(network.inputSteps, options.inputRange);
+  const first = network.layers[0];
+  const inputs = first !== undefined && readsPadding(first.linear) ? hull(declared, [0, 0]) : declared;
+  const signGroups = signGroupsFor(activation, inputs[0] >= 0);
+  const share = options.mode === 'exact' ? 2 ** -options.gridBits : epsilon;
+  const firstGain = chooseFirstGain(activation, inputs, share);
+  const slope = firstGain * groupSlope(signGroups, linearisation(activation));
+  return { options, epsilon, views, activation, signGroups, firstGain, slope };
+}
+
+function chooseLayerBlock(setting: Setting, index: number, solver: Solver): Promise<BlockChoice> {
+  const { options, signGroups } = setting;
+  const { seed, gridBits, rule, mode, copies } = options;
+  const view = viewAt(setting, index);
+  const resolutionBits = mode === 'exact' ? gridBits : Math.log2(1 / setting.epsilon);
+  return chooseBlock({
+    setting: { solver, seed, gridBits, rule, exact: mode === 'exact', index },
+    view,
+    blocksPerWeight: index === 0 && signGroups === 'both' ? 2 : 1,
+    epsilon: setting.epsilon,
+    sizes: index > 0 && copies !== 'auto' ? [copies] : sizeLadder(resolutionBits),
+    specOf: (option) => (index === 0 ? univariateSpec(setting, option) : plainSpec(setting, index, option)),
+  });
+}
+
+/** Plain samples: unit gain/2^(b−1). The target is rounded to the grid, which the tolerance makes room for. */
+function plainSpec(setting: Setting, index: number, option: BlockOption): Omit<ProbeSpec, 'trials'> {
+  const { mode, gridBits } = setting.options;
+  const { weightMax } = viewAt(setting, index);
+  const exact = mode === 'exact';
+  const weightUnit = exact
+    ? weightQuantum(weightMax, gridBits)
+    : (option.gainFactor * (weightMax || 1)) / 2 ** (gridBits - 1);
+  const tolerance = exact ? 0 : Math.floor((setting.epsilon * (weightMax || 1)) / weightUnit - 0.5);
+  return { blockSize: option.blockSize, weightUnit, tolerance, sampleShift: 0, preferredShare: null };
+}
+
+/** Products: brought back to the grid by a shift when they are longer; then each is rounded by up to half a unit. */
+function univariateSpec(setting: Setting, option: BlockOption): Omit<ProbeSpec, 'trials'> {
+  const { mode, gridBits } = setting.options;
+  const view = viewAt(setting, 0);
+  const exact = mode === 'exact';
+  const sampleShift = gridBits <= exactGridBitsMax ? 0 : gridBits - 1;
+  const weightUnit = exact
+    ? weightQuantum(view.weightMax, gridBits)
+    : (option.gainFactor * (view.weightMax || 1) * 2 ** sampleShift) / 2 ** (2 * (gridBits - 1));
+  const rounding = 0.5 + (sampleShift > 0 ? option.blockSize / 2 : 0);
+  const tolerance = exact ? 0 : Math.floor((setting.epsilon * (view.weightMax || 1)) / weightUnit - rounding);
+  return { blockSize: option.blockSize, weightUnit, tolerance, sampleShift, preferredShare: preferredShare(setting, view.channels) };
+}
+
+/** Share of the univariate rows that find an input where their weight is of the preferred kind. */
+function preferredShare({ options, signGroups }: Setting, channels: number): number {
+  const signs = signGroups === 'positive' ? 1 : 2;
+  const chance = options.mode === 'exact' ? signs / 2 ** options.gridBits : signs / 4;
+  return channels === 1 ? Math.min(0.5, 2 * chance) : 1 - (1 - chance) ** Math.min(channels, 2048);
+}
+
+/** The gain that makes one sample unit worth the layer's weight unit. */
+function layerGain(setting: Setting, index: number, spec: Omit<ProbeSpec, 'trials'>): number {
+  const half = 2 ** (setting.options.gridBits - 1);
+  if (index > 0) return spec.weightUnit * half;
+  return (spec.weightUnit * half * half) / (setting.slope * 2 ** spec.sampleShift);
+}
+
+function needsOnesInput({ options, activation }: Setting): boolean {
+  return options.biasInit === 'zero' && linearisation(activation).intercept === 0;
+}
+
+function planBiases(
+  setting: Setting,
+  { choices, gains }: { choices: readonly BlockChoice[]; gains: readonly number[] },
+): BiasPlan[] {
+  const plans: BiasPlan[] = [];
+  for (const [index, view] of setting.views.entries()) {
+    const before = plans[index - 1];
+    const gainBefore = gains[index - 1] ?? 1;
+    plans.push(
+      planBias({
+        view,
+        index,
+        exact: setting.options.mode === 'exact',
+        gridBits: setting.options.gridBits,
+        biasInit: setting.options.biasInit,
+        gain: gains[index] ?? 1,
+        tolerance: biasTolerance(setting, index),
+        activations: index === 0 ? [setting.activation] : stepActivations(setting, index - 1),
+        interceptSpread: index === 0 ? interceptSpread(setting, choices[0], gains[0] ?? 1) : 0,
+        unbiasedMax: index === 0 ? setting.firstGain : gainBefore * (before?.constantMax ?? 0),
+      }),
+    );
+  }
+  return plans;
+}
+
+function stepActivations(setting: Setting, index: number): Activation[] {
+  return viewAt(setting, index).layer.steps.flatMap((step) => (step.kind === 'activation' ? [step.activation] : []));
+}
+
+/** In the target's units. Exact mode: biases that cannot be quantised are solved to a small part of a quantum. */
+function biasTolerance(setting: Setting, index: number): number {
+  const { weightMax } = viewAt(setting, index);
+  if (setting.options.mode === 'tolerance') return setting.epsilon * (weightMax || 1);
+  return weightQuantum(weightMax, setting.options.gridBits) / (index === 0 ? 2 : 512);
+}
+
+/** d·gain·√(kept edges · E v²): the spread of the intercept over rows, v uniform up to a little selection. */
+function interceptSpread(setting: Setting, choice: BlockChoice | undefined, gain: number): number {
+  const { intercept } = linearisation(setting.activation);
+  const view = viewAt(setting, 0);
+  const kept = view.channels * view.taps * Math.max(1, choice?.result.meanSubsetSize ?? 1);
+  return Math.abs(intercept) * gain * Math.sqrt(0.4 * kept);
+}
+
+function layerPlanOf(
+  setting: Setting,
+  index: number,
+  { choices, biases }: { choices: readonly BlockChoice[]; biases: readonly BiasPlan[] },
+): LayerPlan {
+  const choice = choices[index];
+  const bias = biases[index];
+  if (choice === undefined || bias === undefined) throw new Error(`layer ${index} has no block`);
+  const copies = choices[index + 1]?.blockSize ?? 1;
+  const success = [...choice.result.rowSuccess].filter((_, neuron) => isUsed(setting, index, neuron));
+  const budget = rowBudget(success, { copies, delta: setting.options.failureProbability / setting.views.length });
+  return {
+    copies,
+    ...budget,
+    constantRows: biases[index + 1]?.constantRows ?? 0,
+    weightUnit: choice.spec.weightUnit,
+    sampleShift: choice.spec.sampleShift,
+    tolerance: choice.spec.tolerance,
+    biasUnit: bias.biasUnit,
+    biasTolerance: bias.biasTolerance,
+    biasQuantum: bias.biasQuantum,
+    biasBlockSize: bias.biasBlockSize,
+    ownBias: bias.ownBias && ownBiasFits(setting, index, biases),
+    prediction: {
+      missProbability: choice.result.missProbability,
+      rowSuccess: success.reduce((sum, s) => sum + s, 0) / Math.max(1, success.length),
+      meanSubsetSize: choice.result.meanSubsetSize,
+    },
+  };
+}
+
+/** A row's own bias is a sample only where it is no larger than the samples are meant to be. */
+function ownBiasFits(setting: Setting, index: number, biases: readonly BiasPlan[]): boolean {
+  return sourceBiasGain(setting, index + 1, biases) / (biases[index]?.biasUnit ?? 1) < 2 ** 24;
+}
+
+/** The gain of the biases of a source layer: what its constants need, or the target's own in the last one. */
+function sourceBiasGain(setting: Setting, sourceLayer: number, biases: readonly BiasPlan[]): number {
+  return biases[sourceLayer]?.biasGain ?? (viewAt(setting, sourceLayer - 1).biasMax || 1);
+}
+
+function isUsed(setting: Setting, index: number, neuron: number): boolean {
+  const next = setting.views[index + 1];
+  return next === undefined || next.usedChannels[neuron] === 1;
+}
+
+function sourceLayers(
+  setting: Setting,
+  parts: {
+    choices: readonly BlockChoice[];
+    gains: readonly number[];
+    biases: readonly BiasPlan[];
+    layers: readonly LayerPlan[];
+  },
+): SourceLayer[] {
+  const view = viewAt(setting, 0);
+  const rows = univariateRows(setting, parts.choices[0]?.blockSize ?? 0) + (parts.biases[0]?.constantRows ?? 0);
+  const first: SourceLayer = {
+    rows,
+    cols: view.channels + (needsOnesInput(setting) ? 1 : 0),
+    taps: 1,
+    gain: setting.firstGain,
+    biasGain: sourceBiasGain(setting, 0, parts.biases),
+  };
+  const result = [first];
+  for (const [index, layer] of parts.layers.entries())
+    result.push({
+      rows: viewAt(setting, index).neurons * layer.pool + layer.reserve + layer.constantRows,
+      cols: result[index]?.rows ?? 0,
+      taps: viewAt(setting, index).taps,
+      gain: parts.gains[index] ?? 1,
+      biasGain: sourceBiasGain(setting, index + 1, parts.biases),
+    });
+  return result;
+}
+
+/** Rows of source layer 1 so that every used input gets its block: a little more where only one sign will do. */
+function univariateRows({ views, signGroups, options }: Setting, blockSize: number): number {
+  const used = (views[0]?.usedChannels ?? new Uint8Array(0)).reduce((sum, flag) => sum + flag, 0);
+  const needs = used * blockSize * (signGroups === 'both' ? 2 : 1) * (1 + 1.5 * 2 ** -options.gridBits);
+  const deviations = Math.sqrt(2 * Math.log(1 / options.failureProbability));
+  if (used === 0) return 0;
+  if (signGroups === 'any') return Math.ceil(needs + 4);
+  const share = signGroups === 'positive' ? 1 - 2 ** -used : 1;
+  return Math.ceil(needs / share + deviations * Math.sqrt(2 * blockSize * Math.min(used, 8)) + 12);
+}
+
+function viewAt({ views }: Setting, index: number): LayerView {
+  const view = views[index];
+  if (view === undefined) throw new Error(`there is no layer ${index}`);
+  return view;
+}

@@ -1,0 +1,183 @@
+/**
+ * Sizes by sampling: how often a block of n samples has no subset for a layer's own weights (mathematics.md §7).
+ *
+ * A probe draws weights of the layer and solves each against a fresh block: one row of a small source layer with a stream of its
+ * own, solved by the same solver that will do the search. Misses are counted by the size of the weight, because most of them
+ * are large weights out of reach; a row's chance to become a copy is then the product over its own weights.
+ */
+import { PhiloxStream } from '../random/philox.ts';
+import { gridInteger } from '../source/source-network.ts';
+import type { Rule } from '../subset-sum/problem.ts';
+import type { LayerView } from './layer-view.ts';
+import type { LayerProblem, Solver, Tile, TileNeuron } from './tile.ts';
+
+/** One choice of block to try. */
+export interface ProbeSpec {
+  readonly blockSize: number;
+  /** Target weight of one sample unit. */
+  readonly weightUnit: number;
+  readonly tolerance: number;
+  readonly sampleShift: number;
+  /** Null for plain samples; else the share of univariate weights that can be of the preferred kind (plan/univariate.ts). */
+  readonly preferredShare: number | null;
+  readonly trials: number;
+}
+
+/** What all probes of one layer share. */
+export interface ProbeSetting {
+  readonly solver: Solver;
+  readonly seed: bigint;
+  readonly gridBits: number;
+  readonly rule: Rule;
+  readonly exact: boolean;
+  /** Target layer. */
+  readonly index: number;
+}
+
+/** What a probe found. */
+export interface ProbeResult {
+  /** Mean probability that a block with a nonzero target has no subset. */
+  readonly missProbability: number;
+  /** Mean number of samples in the subsets found. */
+  readonly meanSubsetSize: number;
+  /** Probability that each neuron's row becomes a copy, its bias block left aside; shape [neurons]. */
+  readonly rowSuccess: Float64Array;
+}
+
+/** Probes read streams from here on, far from any source layer's. */
+const firstProbeLayer = 1 << 20;
+const bucketCount = 16;
+/** Weight of the layer's mean miss rate in each bucket's estimate, in trials. */
+const priorTrials = 200;
+
+/** Returns the layer's nonzero weights, the population a probe draws from. */
+export function nonzeroWeights(view: LayerView): Float64Array {
+  return view.weights.filter((weight) => weight !== 0);
+}
+
+/** Solves `spec.trials` blocks for weights drawn from the layer. */
+export async function probe(
+  setting: ProbeSetting,
+  view: LayerView,
+  spec: ProbeSpec & { readonly population: Float64Array; readonly blocksPerWeight: 1 | 2 },
+): Promise<ProbeResult> {
+  const { population } = spec;
+  const draws = new PhiloxStream(setting.seed, 2 * (firstProbeLayer + setting.index) + 1);
+  const weights = Float64Array.from({ length: population.length === 0 ? 0 : spec.trials }, (_, trial) =>
+    population[Math.floor(((draws.at(trial) >>> 0) / 2 ** 32) * population.length)] ?? 0,
+  );
+  const problem = probeProblem(setting, spec, weights.length);
+  const result = await setting.solver.solve(problem, probeTile(problem, weights, spec.weightUnit));
+  const table = new MissTable(view.weightMax);
+  weights.forEach((weight, trial) => {
+    table.count(weight, result.copyCounts[trial] === 0);
+  });
+  return {
+    missProbability: table.mean(),
+    meanSubsetSize: result.copyRows.length === 0 ? 0 : bitCount(result.masks) / result.copyRows.length,
+    rowSuccess: rowSuccess(view, table, spec.blocksPerWeight),
+  };
+}
+
+function probeProblem(setting: ProbeSetting, spec: ProbeSpec, rows: number): LayerProblem {
+  const { blockSize } = spec;
+  return {
+    seed: setting.seed,
+    gridBits: setting.gridBits,
+    sourceLayer: firstProbeLayer + setting.index,
+    rows,
+    cols: blockSize,
+    taps: 1,
+    channels: 1,
+    groupOffsets: Int32Array.of(0, blockSize),
+    groupColumns: Int32Array.from({ length: blockSize }, (_, column) => column),
+    groupChannels: Int32Array.of(0),
+    groupMultipliers: spec.preferredShare === null ? null : multipliers(setting, blockSize, spec.preferredShare),
+    sampleShift: spec.sampleShift,
+    rule: setting.rule,
+    tolerance: spec.tolerance,
+    bias: {
+      elements: new Int32Array(0),
+      values: new Int32Array(0),
+      sampleShift: 0,
+      ownScale: 0,
+      interceptScale: 0,
+      tolerance: 0,
+    },
+  };
+}
+
+/** Univariate weights as the assignment of plan/univariate.ts would leave them. */
+function multipliers(setting: ProbeSetting, count: number, preferredShare: number): Int32Array {
+  const draws = new PhiloxStream(setting.seed, 2 * (firstProbeLayer + setting.index) + 3);
+  const half = 2 ** (setting.gridBits - 1);
+  return Int32Array.from({ length: count }, (_, k) => {
+    const any = gridInteger(draws.at(k), setting.gridBits) || 1;
+    if (k >= Math.round(preferredShare * count)) return any;
+    if (setting.exact) return any < 0 ? -1 : 1;
+    return Math.abs(any) >= half / 2 ? any : any < 0 ? any - half / 2 : any + half / 2 - 1;
+  });
+}
+
+function probeTile(problem: LayerProblem, weights: Float64Array, unit: number): Tile {
+  const neurons: TileNeuron[] = Array.from(weights, (_, trial) => ({ neuron: trial, firstRow: trial, rowCount: 1, wanted: 1 }));
+  return {
+    id: 'probe',
+    sourceLayer: problem.sourceLayer,
+    pass: 0,
+    neurons,
+    targets: Int32Array.from(weights, (weight) => Math.round(weight / unit)),
+    biasTargets: new Float64Array(weights.length),
+  };
+}
+
+/** Misses by the size of the weight, in buckets that are finer for small weights. */
+class MissTable {
+  private readonly misses = new Float64Array(bucketCount);
+  private readonly trials = new Float64Array(bucketCount);
+  private readonly weightMax: number;
+
+  constructor(weightMax: number) {
+    this.weightMax = weightMax || 1;
+  }
+
+  count(weight: number, isMiss: boolean): void {
+    const bucket = this.bucket(weight);
+    this.trials[bucket] = (this.trials[bucket] ?? 0) + 1;
+    if (isMiss) this.misses[bucket] = (this.misses[bucket] ?? 0) + 1;
+  }
+
+  mean(): number {
+    const trials = this.trials.reduce((sum, count) => sum + count, 0);
+    return (this.misses.reduce((sum, count) => sum + count, 0) + 0.5) / (trials + 1);
+  }
+
+  /** log(1 − P(miss)) by bucket. */
+  logHits(): Float64Array {
+    const mean = this.mean();
+    return this.misses.map((count, bucket) =>
+      Math.log1p(-Math.min(0.999999, (count + priorTrials * mean) / ((this.trials[bucket] ?? 0) + priorTrials))),
+    );
+  }
+
+  bucket(weight: number): number {
+    return Math.min(bucketCount - 1, Math.floor(Math.sqrt(Math.abs(weight) / this.weightMax) * bucketCount));
+  }
+}
+
+function rowSuccess(view: LayerView, table: MissTable, blocksPerWeight: number): Float64Array {
+  const logHits = table.logHits();
+  const size = view.channels * view.taps;
+  return Float64Array.from({ length: view.neurons }, (_, neuron) => {
+    let log = 0;
+    for (const weight of view.weights.subarray(neuron * size, (neuron + 1) * size))
+      if (weight !== 0) log += blocksPerWeight * (logHits[table.bucket(weight)] ?? 0);
+    return Math.exp(log);
+  });
+}
+
+function bitCount(bytes: Uint8Array): number {
+  let count = 0;
+  for (let byte of bytes) for (; byte !== 0; byte &= byte - 1) count++;
+  return count;
+}

@@ -1,0 +1,162 @@
+/**
+ * The ticket verifier: from a ticket and its target alone, decides whether the ticket is what it claims (mathematics.md §10).
+ *
+ * 1. Structure: shapes, distinct rows, masks only on existing edges, an honest quantum and tolerance.
+ * 2. Every block: the exact residual, from the seed, in plain TypeScript.
+ * 3. Certificate: a bound of |ticket − target| over the declared input box (|ticket − quantised target| in exact mode).
+ *
+ * The function on data, with real activations in every layer, is checked by whoever has data (coordinator/evaluate).
+ */
+import type { Network } from '../network/network.ts';
+import { copyOffsets } from '../ticket/layout.ts';
+import type { Ticket, TicketLayer } from '../ticket/ticket.ts';
+import { type LayerContext, layerContext, type TicketContext, ticketContext } from './layer-context.ts';
+import { layerFault, ticketFault } from './ticket-structure.ts';
+import { type ColumnErrors, type RowRange, type RowsReport, verifyRows } from './verify-rows.ts';
+
+/** What verification found out about one target layer. */
+export interface LayerVerdict {
+  readonly copies: number;
+  /** Blocks with a nonzero target, and one bias block per row. */
+  readonly blocks: number;
+  readonly keptEdges: number;
+  /** Largest |residual| of a weight, in the target's units. */
+  readonly residualMax: number;
+  readonly biasResidualMax: number;
+}
+
+/** The verdict on a ticket. */
+export interface TicketVerdict {
+  /** What is wrong and where; null when nothing is. */
+  readonly fault: string | null;
+  readonly layers: readonly LayerVerdict[];
+  /** Edges and biases kept in all source layers. */
+  readonly keptEdges: number;
+  readonly blocks: number;
+  /** Upper bound of |ticket − reference| over the declared input box, over all outputs. */
+  readonly certifiedBound: number;
+  /** The part of a first-layer row's error, before its activation, that linearising the activation costs at most. */
+  readonly linearisationBound: number;
+}
+
+/** Checks a range of copies of target layer `index`; may run in another thread. */
+export type RowsCheck = (index: number, range: RowRange, errors: ColumnErrors) => Promise<RowsReport>;
+
+/** Copies per call of a {@link RowsCheck}. */
+const rowsPerCheck = 64;
+
+/**
+ * Returns the verdict on a ticket against its target.
+ * @param targetSha256 the target's digest, as network-file.ts makes it.
+ * @param check where rows are checked; by default here, one after the other.
+ */
+export async function verifyTicket(
+  ticket: Ticket,
+  target: { readonly network: Network; readonly sha256: string },
+  check?: RowsCheck,
+): Promise<TicketVerdict> {
+  const structural = ticketFault(ticket, target.network, target.sha256);
+  if (structural !== null) return refusal(structural);
+  const context = ticketContext(ticket, target.network);
+  const run = check ?? localCheck(ticket, context);
+  const layers: LayerVerdict[] = [];
+  let errors: ColumnErrors = noErrors(ticket.source.layers[0]?.rows ?? 0);
+  let linearisationBound = 0;
+  let certifiedBound = 0;
+  for (const [index, layer] of ticket.layers.entries()) {
+    const fault = layerFault(context, index);
+    if (fault !== null) return { ...refusal(fault), layers };
+    const reports = await checkLayer(layer, index, { run, errors });
+    const wrong = reports.find((report) => report.fault !== null);
+    layers.push(summary(layer, reports));
+    if (wrong !== undefined) return { ...refusal(wrong.fault ?? ''), layers };
+    linearisationBound = reports.reduce((max, report) => Math.max(max, report.remainderMax), linearisationBound);
+    const low = Float64Array.from(reports.flatMap((report) => [...report.errorLow]));
+    const high = Float64Array.from(reports.flatMap((report) => [...report.errorHigh]));
+    certifiedBound = low.reduce((max, value, row) => Math.max(max, -value, high[row] ?? 0), 0);
+    errors = spread(layer, ticket.source.layers[index + 1]?.rows ?? 0, { low, high });
+  }
+  return {
+    fault: null,
+    layers,
+    keptEdges: layers.reduce((sum, layer) => sum + layer.keptEdges, keptBesides(ticket, context)),
+    blocks: layers.reduce((sum, layer) => sum + layer.blocks, 0),
+    certifiedBound,
+    linearisationBound,
+  };
+}
+
+/** Returns the neuron each copy of a layer stands for; shape [copies]. */
+export function neuronsOfCopies(layer: TicketLayer): Int32Array {
+  const offsets = copyOffsets(layer.copyCounts);
+  const neurons = new Int32Array(layer.copyRows.length);
+  layer.copyCounts.forEach((count, neuron) => {
+    neurons.fill(neuron, offsets[neuron], (offsets[neuron] ?? 0) + count);
+  });
+  return neurons;
+}
+
+/** Returns a check that runs here, building each layer's context once. */
+export function localCheck(ticket: Ticket, context: TicketContext): RowsCheck {
+  let current: LayerContext | undefined;
+  return (index, range, errors) => {
+    if (current?.index !== index) current = layerContext(context, index);
+    return Promise.resolve(verifyRows(ticket, current, range, errors));
+  };
+}
+
+function checkLayer(
+  layer: TicketLayer,
+  index: number,
+  { run, errors }: { run: RowsCheck; errors: ColumnErrors },
+): Promise<RowsReport[]> {
+  const neurons = neuronsOfCopies(layer);
+  const checks: Promise<RowsReport>[] = [];
+  for (let from = 0; from < neurons.length; from += rowsPerCheck)
+    checks.push(run(index, { from, to: Math.min(neurons.length, from + rowsPerCheck), neurons }, errors));
+  return Promise.all(checks);
+}
+
+function summary(layer: TicketLayer, reports: readonly RowsReport[]): LayerVerdict {
+  const total = (pick: (report: RowsReport) => number): number => reports.reduce((sum, report) => sum + pick(report), 0);
+  const largest = (pick: (report: RowsReport) => number): number =>
+    reports.reduce((max, report) => Math.max(max, pick(report)), 0);
+  return {
+    copies: layer.copyRows.length,
+    blocks: total((report) => report.blocks),
+    keptEdges: total((report) => report.keptEdges),
+    residualMax: largest((report) => report.residualMax),
+    biasResidualMax: largest((report) => report.biasResidualMax),
+  };
+}
+
+/** Errors by source row: those of the copies, 0 for constants. */
+function spread(layer: TicketLayer, rows: number, byCopy: ColumnErrors): ColumnErrors {
+  const errors = noErrors(rows);
+  layer.copyRows.forEach((row, copy) => {
+    errors.low[row] = byCopy.low[copy] ?? 0;
+    errors.high[row] = byCopy.high[copy] ?? 0;
+  });
+  return errors;
+}
+
+function noErrors(rows: number): ColumnErrors {
+  return { low: new Float64Array(rows), high: new Float64Array(rows) };
+}
+
+/** The univariate rows' kept weights, and the biases or edges of the constants that some row may read. */
+function keptBesides(ticket: Ticket, context: TicketContext): number {
+  const { inputs, constantRows, extendedInput } = ticket.univariate;
+  const univariate = inputs.subarray(0, inputs.length - constantRows).filter((input) => input >= 0).length;
+  const constants = ticket.layers.reduce((sum, layer, index) => {
+    const taps = context.views[index]?.taps ?? 1;
+    const rows = new Set(layer.biasElements.map((element) => Math.floor(element / taps)));
+    return sum + rows.size;
+  }, 0);
+  const empty = ticket.source.biasInit === 'zero' && !extendedInput;
+  return univariate + (empty ? 0 : constants);
+}
+
+function refusal(fault: string): TicketVerdict {
+  return { fault, layers: [], keptEdges: 0, blocks: 0, certifiedBound: Number.POSITIVE_INFINITY, linearisationBound: 0 };
+}
