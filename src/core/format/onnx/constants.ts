@@ -20,7 +20,7 @@ export function foldConstant(
   budget: ElementBudget,
 ): Constant {
   const [first, second] = inputs;
-  if (node.operator === 'Concat') return concatenated(node, inputs, budget);
+  if (node.operator === 'Concat') return concatenated(node, inputs);
   if (first === undefined) throw refusal(node, 'it has no input', 'an input');
   if (reshapingOperators.has(node.operator))
     return { ...first, shape: reshapedDims(node, first.shape, second) };
@@ -37,8 +37,6 @@ export function foldConstant(
       return sliced(node, first, inputs);
     case 'ReduceProd':
       return productOfAll(node, first, second);
-    case 'ConstantOfShape':
-      return filled(node, first, budget);
     case 'Neg':
       return mapped(first, (value) => -value, budget);
     case 'Sqrt':
@@ -144,23 +142,14 @@ function strided(
   return result;
 }
 
-function concatenated(
-  node: OnnxNode,
-  inputs: readonly (Constant | undefined)[],
-  budget: ElementBudget,
-): Constant {
+/** Joins lists of sizes. They are short, so that repeated doubling cannot make a small file a large tensor. */
+function concatenated(node: OnnxNode, inputs: readonly (Constant | undefined)[]): Constant {
   const parts = inputs.filter((part) => part !== undefined);
   const [first] = parts;
-  if (first === undefined || parts.some((part) => part.shape.length !== 1))
-    throw refusal(node, 'it joins constants of several dimensions', 'lists of sizes');
   const count = parts.reduce((sum, part) => sum + part.values.length, 0);
-  spendElements(budget, count);
-  const values = new Float64Array(count);
-  let offset = 0;
-  for (const part of parts) {
-    values.set(part.values, offset);
-    offset += part.values.length;
-  }
+  if (first === undefined || count > 2 * onnxRankMax || parts.some((part) => part.shape.length !== 1))
+    throw refusal(node, `it joins constants of ${count} elements`, 'short lists of sizes');
+  const values = Float64Array.from(parts.flatMap((part) => Array.from(part.values)));
   return { name: first.name, type: first.type, shape: [count], values };
 }
 
@@ -206,23 +195,6 @@ function productOfAll(node: OnnxNode, data: Constant, parameter: Constant | unde
   };
 }
 
-function filled(node: OnnxNode, sizes: Constant, budget: ElementBudget): Constant {
-  const shape = integersOf(node, sizes, 'sizes');
-  const value = node.attributes.get('value')?.tensor;
-  if (
-    value?.raw?.some((byte) => byte !== 0) ||
-    value?.floats.length ||
-    value?.int64s.some((entry) => entry !== 0)
-  )
-    throw refusal(node, 'it fills a tensor with a value', 'zeros, or the tensor itself as an initializer');
-  const count = shape.reduce((product, size) => product * size, 1);
-  if (shape.some((size) => size < 0))
-    throw refusal(node, `shape [${shape.join(', ')}]`, 'sizes of at least 0');
-  spendElements(budget, count);
-  const type = value === undefined || isFloatType(value.dataType) ? 'float' : 'integer';
-  return { name: node.outputs[0] ?? '', type, shape, values: new Float64Array(count) };
-}
-
 function mapped(constant: Constant, change: (value: number) => number, budget: ElementBudget): Constant {
   spendElements(budget, constant.values.length);
   return { ...constant, values: constant.values.map((value) => change(value)) };
@@ -242,6 +214,13 @@ function arithmetic(
       'its result as an initializer (run a constant-folding pass, such as onnxsim)',
     );
   const shape = broadcastShape(node, left.shape, right.shape);
+  const count = shape.reduce((product, size) => product * size, 1);
+  if (count > Math.max(left.values.length, right.values.length))
+    throw refusal(
+      node,
+      `shapes [${left.shape.join(', ')}] and [${right.shape.join(', ')}]`,
+      'one of them as large as the result',
+    );
   const a = strided(left.values, shape, broadcastSteps(left.shape, shape), budget);
   const b = strided(right.values, shape, broadcastSteps(right.shape, shape), budget);
   return {

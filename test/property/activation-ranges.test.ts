@@ -1,0 +1,64 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  activate,
+  activationSlope,
+  type Interval,
+  remainder,
+  remainderRange,
+  slopeRange,
+  valueRange,
+} from '../../src/core/network/activation.ts';
+import { allActivations } from '../support/all-activations.ts';
+
+const size = fc.oneof(
+  fc.double({ min: -8, max: 8, noNaN: true }),
+  fc.double({ min: -100, max: 100, noNaN: true }),
+);
+const interval = fc.tuple(size, size).map(([a, b]): Interval => [Math.min(a, b), Math.max(a, b)]);
+
+/** Values at float64's rounding may lie outside by that much. */
+const slack = 1e-13;
+
+function expectInside(value: number, [low, high]: Interval, what: string): void {
+  const margin = slack * Math.max(1, Math.abs(low), Math.abs(high));
+  expect(value, what).toBeGreaterThanOrEqual(low - margin);
+  expect(value, what).toBeLessThanOrEqual(high + margin);
+}
+
+describe.each(allActivations)('intervals of $kind', (activation) => {
+  it('hold every sampled value, slope and remainder', () => {
+    fc.assert(
+      fc.property(
+        interval,
+        fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 20 }),
+        (range, places) => {
+          const [values, slopes, remainders] = [valueRange, slopeRange, remainderRange].map((of) =>
+            of(activation, range),
+          ) as [Interval, Interval, Interval];
+          for (const place of [0, 1, ...places]) {
+            const z = Math.min(range[1], Math.max(range[0], range[0] + place * (range[1] - range[0])));
+            expectInside(activate(activation, z), values, `value at ${z} of [${range.join(', ')}]`);
+            expectInside(activationSlope(activation, z), slopes, `slope at ${z} of [${range.join(', ')}]`);
+            expectInside(remainder(activation, z), remainders, `remainder at ${z} of [${range.join(', ')}]`);
+          }
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+
+  it('are attained: no wider than the samples of a fine grid show', () => {
+    const grid = Array.from({ length: 80_001 }, (_, index) => -8 + index / 5000);
+    for (const [of, at] of [
+      [valueRange, activate],
+      [remainderRange, remainder],
+      [slopeRange, activationSlope],
+    ] as const) {
+      const samples = grid.map((z) => at(activation, z));
+      const [low, high] = of(activation, [-8, 8]);
+      expect(low).toBeGreaterThanOrEqual(samples.reduce((a, b) => Math.min(a, b)) - 1e-3);
+      expect(high).toBeLessThanOrEqual(samples.reduce((a, b) => Math.max(a, b)) + 1e-3);
+    }
+  });
+});
