@@ -2,7 +2,7 @@
 import { extendTable, leastOfSize, smallestMaskOfSize } from './enumerate';
 import {
   clearTies, fewestMaskOfSum, smallestMaskOfSum, sortedHigh, sortedLow, sortHalves, sortHalvesBySize, tieCount,
-  tiesOverflowed, walk,
+  tiesOverflowed, walk, walkHalves,
 } from './halves';
 import { choose, enumerationMax, naturalHigh, naturalLow, samples, ties } from './scratch';
 
@@ -79,9 +79,7 @@ function solveFewest(count: i32, target: i32, bound: u32): bool {
   if (size > count) return false;
   // A block without any subset within bound would cost all sizes; finding out costs about as much as one.
   sortHalves(count);
-  clearTies();
-  const lowCount = count >> 1;
-  if (walk(sortedHigh, 1 << (count - lowCount), sortedLow, 1 << lowCount, target, bound) > bound) return false;
+  if (walkHalves(count, target, bound) > bound) return false;
   return fewestBySize(size, count, target, bound);
 }
 
@@ -149,8 +147,7 @@ function smallestMaskByScan(highSize: i32, lowSize: i32, count: i32, target: i32
 function solveClosest(count: i32, target: i32, bound: u32): bool {
   const lowCount = count >> 1;
   sortHalves(count);
-  clearTies();
-  const least = walk(sortedHigh, 1 << (count - lowCount), sortedLow, 1 << lowCount, target, bound);
+  const least = walkHalves(count, target, bound);
   if (least > bound) return false;
   // Subsets that attain the least |residual| differ in size and mask only: with it as the bound, both rules agree.
   if (<u32>abs(target) == least) return true;

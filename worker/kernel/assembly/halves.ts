@@ -52,6 +52,11 @@ export function sortSums(bufferA: usize, bufferB: usize, from: usize, count: i32
  * of the result is written from each side, so there are no bounds to test and no branch to mispredict.
  */
 function mergeShifted(list: usize, bytes: usize, shift: i32, out: usize): void {
+  if (bytes >= 64) mergeShiftedByFours(list, bytes, shift, out);
+  else mergeShiftedOneByOne(list, bytes, shift, out);
+}
+
+function mergeShiftedOneByOne(list: usize, bytes: usize, shift: i32, out: usize): void {
   let a = list;
   let b = list;
   let lastA = list + bytes - 4;
@@ -66,11 +71,94 @@ function mergeShifted(list: usize, bytes: usize, shift: i32, out: usize): void {
     b += (first ^ 1) << 2;
     const z = load<i32>(lastA);
     const w = load<i32>(lastB) + shift;
-    // On equal values the front takes from the first list, so the back takes from the second.
     const last = <usize>(z > w);
     store<i32>(back, max(z, w));
     lastA -= last << 2;
     lastB -= (last ^ 1) << 2;
+  }
+}
+
+/** Lanes 0, 1 of both, and lanes 2, 3 of both, side by side. */
+// @ts-ignore: decorator
+@inline
+function interleaveLow(x: v128, y: v128): v128 {
+  return v128.shuffle<u32>(x, y, 0, 4, 1, 5);
+}
+
+// @ts-ignore: decorator
+@inline
+function interleaveHigh(x: v128, y: v128): v128 {
+  return v128.shuffle<u32>(x, y, 2, 6, 3, 7);
+}
+
+// @ts-ignore: decorator
+@inline
+function reverse(x: v128): v128 {
+  return v128.shuffle<u32>(x, x, 3, 2, 1, 0);
+}
+
+/**
+ * Four at a time by Batcher's bitonic merge (1968): the four smallest of the four kept and the four next ones of the list
+ * whose head is smaller are the next four of the result; the other four are kept. From the back likewise. About 1.5 cycles
+ * per entry of the result, against 4 one by one. A side takes at most bytes/16 fours of one list, so no head is beyond it.
+ */
+function mergeShiftedByFours(list: usize, bytes: usize, shift: i32, out: usize): void {
+  const shifts = i32x4.splat(shift);
+  let a = list + 16;
+  let b = list + 16;
+  const lastFour = list + bytes - 16;
+  let lastA = lastFour - 16;
+  let lastB = lastFour - 16;
+  let back = out + bytes + bytes - 16;
+  let kept = v128.load(list);
+  let next = i32x4.add(kept, shifts);
+  let keptBack = v128.load(lastFour);
+  let nextBack = i32x4.add(keptBack, shifts);
+  const end = out + bytes;
+  while (true) {
+    next = reverse(next);
+    let low = i32x4.min_s(kept, next);
+    let high = i32x4.max_s(kept, next);
+    let x = v128.shuffle<u64>(low, high, 0, 2);
+    let y = v128.shuffle<u64>(low, high, 1, 3);
+    low = i32x4.min_s(x, y);
+    high = i32x4.max_s(x, y);
+    x = interleaveLow(low, high);
+    y = interleaveHigh(low, high);
+    low = v128.shuffle<u64>(x, y, 0, 2);
+    high = v128.shuffle<u64>(x, y, 1, 3);
+    x = i32x4.min_s(low, high);
+    y = i32x4.max_s(low, high);
+    v128.store(out, interleaveLow(x, y));
+    kept = interleaveHigh(x, y);
+
+    nextBack = reverse(nextBack);
+    low = i32x4.min_s(keptBack, nextBack);
+    high = i32x4.max_s(keptBack, nextBack);
+    x = v128.shuffle<u64>(low, high, 0, 2);
+    y = v128.shuffle<u64>(low, high, 1, 3);
+    low = i32x4.min_s(x, y);
+    high = i32x4.max_s(x, y);
+    x = interleaveLow(low, high);
+    y = interleaveHigh(low, high);
+    low = v128.shuffle<u64>(x, y, 0, 2);
+    high = v128.shuffle<u64>(x, y, 1, 3);
+    x = i32x4.min_s(low, high);
+    y = i32x4.max_s(low, high);
+    v128.store(back, interleaveHigh(x, y));
+    keptBack = interleaveLow(x, y);
+
+    out += 16;
+    back -= 16;
+    if (out == end) return;
+    const isFirst = load<i32>(a) <= load<i32>(b) + shift;
+    next = i32x4.add(v128.load(isFirst ? a : b), i32x4.splat(isFirst ? 0 : shift));
+    a += (<usize>isFirst) << 4;
+    b += (<usize>!isFirst) << 4;
+    const isLast = load<i32>(lastA, 12) > load<i32>(lastB, 12) + shift;
+    nextBack = i32x4.add(v128.load(isLast ? lastA : lastB), i32x4.splat(isLast ? 0 : shift));
+    lastA -= (<usize>isLast) << 4;
+    lastB -= (<usize>!isLast) << 4;
   }
 }
 
@@ -144,6 +232,52 @@ export function walk(high: usize, countHigh: i32, low: usize, countLow: i32, tar
   return isFound ? least : bound + 1;
 }
 
+/**
+ * The same four by four, for lists whose lengths are multiples of four. All 16 sums of a four of each list are looked at;
+ * if the largest high with the smallest low is above the target, then so is everything still to come of this four of
+ * lows, and further off; else the same holds of this four of highs. About 10 cycles per four.
+ */
+export function walkByFours(high: usize, countHigh: i32, low: usize, countLow: i32, target: i32, bound: u32): u32 {
+  const endHigh = high + (<usize>countHigh << 2);
+  let at = low + (<usize>(countLow - 4) << 2);
+  const targets = i32x4.splat(target);
+  let least = bound;
+  let leasts = i32x4.splat(bound);
+  let isFound = false;
+  while (high != endHigh && at >= low) {
+    const wanted = i32x4.sub(targets, v128.load(high));
+    const fours = v128.load(at);
+    const near0 = i32x4.abs(i32x4.sub(fours, wanted));
+    const near1 = i32x4.abs(i32x4.sub(v128.shuffle<u32>(fours, fours, 1, 2, 3, 0), wanted));
+    const near2 = i32x4.abs(i32x4.sub(v128.shuffle<u32>(fours, fours, 2, 3, 0, 1), wanted));
+    const near3 = i32x4.abs(i32x4.sub(v128.shuffle<u32>(fours, fours, 3, 0, 1, 2), wanted));
+    const nearest = i32x4.min_u(i32x4.min_u(near0, near1), i32x4.min_u(near2, near3));
+    if (v128.any_true(i32x4.le_u(nearest, leasts))) {
+      least = takeTies(high, at, target, least);
+      leasts = i32x4.splat(least);
+      isFound = true;
+    }
+    const isAbove = <usize>(load<i32>(high, 12) + load<i32>(at) > target);
+    at -= isAbove << 4;
+    high += (isAbove ^ 1) << 4;
+  }
+  return isFound ? least : bound + 1;
+}
+
+/** Lists those of 16 pairs that attain the least |residual|, which it returns. */
+function takeTies(high: usize, low: usize, target: i32, least: u32): u32 {
+  for (let i: usize = 0; i < 16; i += 4) {
+    for (let j: usize = 0; j < 16; j += 4) {
+      const size = <u32>abs(load<i32>(high + i) + load<i32>(low + j) - target);
+      if (size > least) continue;
+      if (size < least) clearTies();
+      least = size;
+      addTie(load<i32>(high + i), load<i32>(low + j));
+    }
+  }
+  return least;
+}
+
 function addTie(highSum: i32, lowSum: i32): void {
   const at = ties + (<usize>tieCount << 3);
   if (tieCount > 0 && load<i32>(at - 8) == highSum && load<i32>(at - 4) == lowSum) return;
@@ -161,20 +295,42 @@ export function fewestMaskOfSum(table: usize, count: i32, sum: i32): u32 {
   let best: u32 = 0xffffffff;
   let bestSize = 64;
   const length = (<u32>1) << count;
-  for (let mask: u32 = 0; mask < length; mask++) {
-    if (load<i32>(table + (<usize>mask << 2)) == sum && <i32>popcnt(mask) < bestSize) {
-      best = mask;
-      bestSize = popcnt(mask);
+  const sums = i32x4.splat(sum);
+  for (let first: u32 = 0; first < length; first += 4) {
+    let equal = i32x4.bitmask(i32x4.eq(v128.load(table + (<usize>first << 2)), sums));
+    for (; equal != 0; equal &= equal - 1) {
+      const mask = first + <u32>ctz(equal);
+      if (mask < length && <i32>popcnt(mask) < bestSize) {
+        best = mask;
+        bestSize = popcnt(mask);
+      }
     }
   }
   return best;
 }
 
-/** Returns the smallest mask of a half with this sum and size. */
+/** Returns the smallest mask of a half with this sum and size; there is one. */
 export function smallestMaskOfSum(table: usize, sum: i32, size: i32): u32 {
-  let mask: u32 = 0;
-  while (load<i32>(table + (<usize>mask << 2)) != sum || <i32>popcnt(mask) != size) mask++;
-  return mask;
+  const sums = i32x4.splat(sum);
+  for (let first: u32 = 0; first < 0x80000000; first += 4) {
+    let equal = i32x4.bitmask(i32x4.eq(v128.load(table + (<usize>first << 2)), sums));
+    for (; equal != 0; equal &= equal - 1) {
+      const mask = first + <u32>ctz(equal);
+      if (<i32>popcnt(mask) == size) return mask;
+    }
+  }
+  return unreachable();
+}
+
+/** Walks the sorted sums of both halves of `count` samples (see walk). */
+export function walkHalves(count: i32, target: i32, bound: u32): u32 {
+  const lowCount = count >> 1;
+  const countHigh = 1 << (count - lowCount);
+  const countLow = 1 << lowCount;
+  clearTies();
+  return lowCount < 2
+    ? walk(sortedHigh, countHigh, sortedLow, countLow, target, bound)
+    : walkByFours(sortedHigh, countHigh, sortedLow, countLow, target, bound);
 }
 
 /** Sorts the sums of both halves of `count` samples and writes them by mask, too. */
