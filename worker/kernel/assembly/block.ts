@@ -47,6 +47,11 @@ export function solveBlock(count: i32, target: i64, tolerance: i64, rule: i32): 
     return solveFewest(count, wanted, bound);
   }
   if (wanted == 0) return true;
+  // Few bits make exact hits, of few samples, likely. An exact hit of the fewest samples is the closest subset.
+  const spread = <i32>(most - least);
+  if (choose(count, 4) > spread && enumerateSizes(count, wanted, 0, min(enumerationLimit(count), 4 * spread)) == 0) {
+    return true;
+  }
   return solveClosest(count, wanted, bound);
 }
 
@@ -62,9 +67,11 @@ function enumerationLimit(count: i32): i32 {
   return min(enumerationMax, 48 << (count >> 1));
 }
 
-/** Sizes 1, 2, … until one has a subset within bound. */
-function solveFewest(count: i32, target: i32, bound: u32): bool {
-  const limit = enumerationLimit(count);
+/**
+ * Tries sizes 1, 2, … as long as none has more than `limit` subsets; returns 0 when one has a subset within bound, else the
+ * size after the last one tried.
+ */
+function enumerateSizes(count: i32, target: i32, bound: u32, limit: i32): i32 {
   let table = samples;
   let size = 1;
   for (; size <= count && choose(count, size) <= limit; size++) {
@@ -72,10 +79,17 @@ function solveFewest(count: i32, target: i32, bound: u32): bool {
     if (size > 2) table = extendTable(size - 1, count - 1, table);
     const least = leastOfSize(size, count, target, table);
     if (least <= bound) {
-      chosenMask = smallestMaskOfSize(size, target, table, least);
-      return true;
+      chosenMask = smallestMaskOfSize(size, count, target, table, least);
+      return 0;
     }
   }
+  return size;
+}
+
+/** The first size that has a subset within bound. */
+function solveFewest(count: i32, target: i32, bound: u32): bool {
+  const size = enumerateSizes(count, target, bound, enumerationLimit(count));
+  if (size == 0) return true;
   if (size > count) return false;
   // A block without any subset within bound would cost all sizes; finding out costs about as much as one.
   sortHalves(count);

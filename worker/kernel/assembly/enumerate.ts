@@ -5,11 +5,59 @@
  * its first choose(e, k) entries: the subsets of size k+1 whose topmost sample is e are exactly these, plus sample e. About
  * one cycle per four subsets; the innermost loop only takes minima, and the smallest mask is looked up once, at the end.
  */
-import { binomials, choose, leastLane, rowMinima, samples, tableA, tableB, tailMasks } from './scratch';
+import {
+  binomials, choose, leastLane, pairMasks, ring, rowMinima, samples, tableA, tableB, tailMasks,
+} from './scratch';
 
 /** Returns the least |sum − target| over the subsets of `size` ≥ 1 of `count` samples; `table` holds size − 1 (unused for 1). */
 export function leastOfSize(size: i32, count: i32, target: i32, table: usize): u32 {
-  return size == 1 ? leastOfSize1(count, target) : leastOfLargerSize(size, count, target, table);
+  if (size == 1) return leastOfSize1(count, target);
+  if (size == 2 && count >= ringCountMin) return leastOfPairs(count, target);
+  return leastOfLargerSize(size, count, target, table);
+}
+
+/** Samples from which pairs are enumerated around the ring. */
+const ringCountMin: i32 = 8;
+
+/**
+ * Every pair is (k, k + r) around the ring of samples for some k and some r ≤ n/2; distances a little above n/2 and places
+ * beyond n only meet pairs again. So there are neither tails nor rows: n·n/8 vectors, 3 instructions each.
+ */
+function leastOfPairs(count: i32, target: i32): u32 {
+  const bytes = <usize>count << 2;
+  const ringEnd = ring + bytes + (bytes >> 1) + 32;
+  for (let out = ring; out < ringEnd; out += bytes) {
+    for (let at: usize = 0; at < bytes; at += 16) v128.store(out + at, v128.load(samples + at));
+  }
+  const targets = i32x4.splat(target);
+  let least = i32x4.splat(-1);
+  let other = least;
+  const distanceEnd = ((<usize>(count >> 1) + 3) & ~3) << 2;
+  for (let at = ring, end = ring + bytes; at < end; at += 16) {
+    const first = i32x4.sub(v128.load(at), targets);
+    for (let place = at, last = at + distanceEnd; place != last; place += 16) {
+      least = i32x4.min_u(least, i32x4.abs(i32x4.add(first, v128.load(place, 4))));
+      other = i32x4.min_u(other, i32x4.abs(i32x4.add(first, v128.load(place, 8))));
+      least = i32x4.min_u(least, i32x4.abs(i32x4.add(first, v128.load(place, 12))));
+      other = i32x4.min_u(other, i32x4.abs(i32x4.add(first, v128.load(place, 16))));
+    }
+  }
+  return leastLane(i32x4.min_u(least, other));
+}
+
+/** Returns the smallest mask of a pair whose |sum − target| is `least`; there is one. */
+function smallestPair(target: i32, least: v128): u64 {
+  let top = 1;
+  while (true) {
+    const wanted = i32x4.splat(target - load<i32>(samples + (<usize>top << 2)));
+    for (let first = 0; first < top; first += 4) {
+      const four = v128.load(samples + (<usize>first << 2));
+      const equal = i32x4.bitmask(i32x4.eq(i32x4.abs(i32x4.sub(four, wanted)), least));
+      const second = first + ctz(equal);
+      if (equal != 0 && second < top) return ((<u64>1) << top) | ((<u64>1) << second);
+    }
+    top++;
+  }
 }
 
 function leastOfSize1(count: i32, target: i32): u32 {
@@ -55,20 +103,21 @@ function leastOfLargerSize(size: i32, count: i32, target: i32, table: usize): u3
 }
 
 /** Returns the smallest mask of `size` whose |sum − target| is `least`, which leastOfSize has just returned. */
-export function smallestMaskOfSize(size: i32, target: i32, table: usize, least: u32): u64 {
+export function smallestMaskOfSize(size: i32, count: i32, target: i32, table: usize, least: u32): u64 {
   const wantedLeast = i32x4.splat(<i32>least);
   if (size == 1) return (<u64>1) << indexOf(samples, target, wantedLeast);
+  if (size == 2 && count >= ringCountMin) return smallestPair(target, wantedLeast);
   let top = size - 1;
   while (!v128.any_true(i32x4.eq(v128.load(rowMinima + (<usize>top << 4)), wantedLeast))) top++;
   let index = indexOf(table, target - load<i32>(samples + (<usize>top << 2)), wantedLeast);
   let mask = (<u64>1) << top;
-  for (let k = size - 1; k > 0; k--) {
+  for (let k = size - 1; k > 2; k--) {
     do top--;
     while (choose(top, k) > index);
     mask |= (<u64>1) << top;
     index -= choose(top, k);
   }
-  return mask;
+  return mask | (size == 2 ? (<u64>1) << index : load<u64>(pairMasks + (<usize>index << 3)));
 }
 
 /** Returns the first index with |entry − wanted| = least; there is one. */

@@ -3,6 +3,10 @@ import { allocate } from './memory';
 
 /** Samples of the block at hand: 40, and zeros up to the next multiple of four. */
 export let samples: usize = 0;
+/** The samples over and over: entry k is sample k mod n, for k < 3n/2 + 8. */
+export let ring: usize = 0;
+/** The mask of each pair of samples, in ascending order: entry choose(i, 2) + j has the bits i > j. */
+export let pairMasks: usize = 0;
 /** choose(e, k) at binomials + 4·(64·k + e), at most 2^31 − 1. */
 export let binomials: usize = 0;
 /** Four vectors: lanes from the index on are all ones (index 0: none are). */
@@ -30,6 +34,8 @@ export const enumerationMax: i32 = 600000;
 /** Allocates everything for blocks of up to `count` samples. */
 export function allocateScratch(count: i32): void {
   samples = allocate(256);
+  ring = allocate(512);
+  pairMasks = allocate(780 * 8);
   binomials = allocate(48 * 64 * 4);
   tailMasks = allocate(64);
   rowMinima = allocate(64 * 16);
@@ -46,6 +52,7 @@ export function allocateScratch(count: i32): void {
   sortedHighA = allocate(highBytes);
   sortedHighB = allocate(highBytes);
   fillBinomials();
+  fillPairMasks();
   v128.store(tailMasks, i32x4(0, 0, 0, 0));
   v128.store(tailMasks, i32x4(0, -1, -1, -1), 16);
   v128.store(tailMasks, i32x4(0, 0, -1, -1), 32);
@@ -66,6 +73,13 @@ function fillBinomials(): void {
       if (e > 0 && k > 0) value = <u64>choose(e - 1, k) + <u64>choose(e - 1, k - 1);
       store<i32>(binomials + (<usize>((k << 6) + e) << 2), <i32>min<u64>(value, 0x7fffffff));
     }
+  }
+}
+
+function fillPairMasks(): void {
+  let at = pairMasks;
+  for (let i = 1; i < 40; i++) {
+    for (let j = 0; j < i; j++, at += 8) store<u64>(at, ((<u64>1) << i) | ((<u64>1) << j));
   }
 }
 
