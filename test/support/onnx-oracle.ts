@@ -45,7 +45,7 @@ export async function runOracle(
 export async function expectAgreement(
   bytes: Uint8Array,
   dims: readonly number[],
-  { scale = 2, count = 3 } = {},
+  { scale = 2, count = 3, floor = 1e-3 } = {},
 ): Promise<Network> {
   const network = importOnnx(bytes, noExternal);
   const size = dims.reduce((product, length) => product * length, 1);
@@ -54,15 +54,15 @@ export async function expectAgreement(
   );
   const expected = await runOracle(bytes, dims, inputs);
   inputs.forEach((input, index) => {
-    expectClose(forward(network, Float64Array.from(input)), expected[index] ?? new Float64Array());
+    expectClose(forward(network, Float64Array.from(input)), expected[index] ?? new Float64Array(), floor);
   });
   return network;
 }
 
-/** Expects two outputs to differ by at most 1e-5 of the largest value (of 1e-3 at least). */
-export function expectClose(found: Float64Array, expected: Float64Array): void {
+/** Expects two outputs to differ by at most 1e-5 of the largest value (of `floor` at least). */
+export function expectClose(found: Float64Array, expected: Float64Array, floor = 1e-3): void {
   expect(found.length).toBe(expected.length);
-  const size = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-3);
+  const size = expected.reduce((most, value) => Math.max(most, Math.abs(value)), floor);
   const worst = expected.reduce(
     (most, value, index) => Math.max(most, Math.abs(value - (found[index] ?? Number.NaN))),
     0,

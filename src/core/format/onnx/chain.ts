@@ -121,7 +121,7 @@ export function pushLayer(chain: Chain, name: string, linear: Linear, node: Onnx
 }
 
 /** Tells whether the head is the output of a linear map, so that a channel map can be folded into it. */
-export function followsLayer(chain: Chain): boolean {
+function followsLayer(chain: Chain): boolean {
   return chain.layers.at(-1)?.steps.length === 0;
 }
 

@@ -86,7 +86,7 @@ export function integerList(name: string, list: readonly number[]): Constant {
 }
 
 /** Returns row-major strides of a shape. */
-export function stridesOf(shape: readonly number[]): number[] {
+function stridesOf(shape: readonly number[]): number[] {
   const strides = shape.map(() => 1);
   for (let axis = shape.length - 2; axis >= 0; axis--)
     strides[axis] = (strides[axis + 1] ?? 1) * (shape[axis + 1] ?? 1);

@@ -84,6 +84,8 @@ function activationOf(node: OnnxNode, operands: readonly (Expression | undefined
       return { kind: 'leakyRelu', slope: scalarSlope(node, operands[1]) };
     case 'Elu':
       return { kind: 'elu', alpha: nonNegative(node, 'alpha', 1) };
+    case 'Celu':
+      return floatAttribute(node, 'alpha', 1) === 1 ? { kind: 'elu', alpha: 1 } : undefined;
     case 'Selu':
       return {
         kind: 'selu',

@@ -1,5 +1,11 @@
 /**
- * Operators with weights: Gemm, MatMul, Conv, BatchNormalization, and arithmetic with one constant per channel.
+ * Operators with weights, and what they read of the ONNX operator reference:
+ *
+ *     Gemm                 α·A·B + β·C; transA = 0, transB, alpha, beta; C absent or one value per output
+ *     MatMul               tensor · constant matrix; the bias follows as an Add
+ *     Conv                 2-D, group 1; kernel_shape, strides, pads or auto_pad, dilations; bias absent or given
+ *     BatchNormalization   inference, directly behind one of these; epsilon
+ *     Add, Sub, Mul, Div   with one constant per channel, directly behind one of these
  */
 import type { Linear } from '../../network/network.ts';
 import { elementCount, type Shape } from '../../network/shapes.ts';

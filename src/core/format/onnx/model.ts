@@ -38,7 +38,7 @@ export interface OnnxNode {
 }
 
 /** An attribute; only the part its kind calls for is set. */
-export interface Attribute {
+interface Attribute {
   readonly float?: number;
   readonly integer?: number;
   readonly text?: string;

@@ -28,9 +28,16 @@ const knownActivations: readonly Activation[] = [
   { kind: 'silu' },
 ];
 
-/** Where functions are compared: both signs, near 0 and far out, so that a Clip at 6 or at 1000 shows. */
+/** What an expression may turn out to be. */
+interface Candidate {
+  readonly pieces: readonly Piece[];
+  readonly value: (z: number) => number;
+  readonly tolerance: number;
+}
+
+/** Where functions are compared: both signs, near 0 and far out, so that a Clip at 6 or at 1000 shows; first where most functions differ. */
 const points: readonly number[] = [
-  0, 0.003, 0.11, 0.37, 0.83, 1.29, 1.71, 2.23, 2.77, 3.01, 3.41, 4.13, 5.03, 6.07, 7.9, 11, 17, 41, 130,
+  2.23, 0.83, 1.29, 4.13, 0, 0.003, 0.11, 0.37, 1.71, 2.77, 3.01, 3.41, 5.03, 6.07, 7.9, 11, 17, 41, 130,
   1100, 9e4, 1e6, 1e12,
 ].flatMap((size) => [size, -1.0625 * size]);
 
@@ -79,28 +86,42 @@ function cutsOf(expression: Expression): Expression[] {
 function recognisePiece(part: Expression, unknown: Expression): readonly Piece[] | undefined {
   if (part.kind === 'apply' && part.activation !== undefined && part.operands[0] === unknown)
     return [{ kind: 'activation', activation: part.activation }];
-  const values = points.map((z) => evaluateExpression(part, unknown, z));
-  const known = knownActivations.find((activation) =>
-    agrees(values, (z) => activate(activation, z), tolerance),
-  );
-  if (known !== undefined) return [{ kind: 'activation', activation: known }];
   const offset = evaluateExpression(part, unknown, 0);
   const scale = nearestFloat32(evaluateExpression(part, unknown, 1) - offset);
-  if (!Number.isFinite(scale * offset) || !agrees(values, (z) => scale * z + offset, 1e-9)) return undefined;
-  return scale === 1 && offset === 0 ? [] : [{ kind: 'affine', scale, offset }];
+  const candidates: readonly Candidate[] = [
+    ...knownActivations.map(
+      (activation): Candidate => ({
+        pieces: [{ kind: 'activation', activation }],
+        value: (z) => activate(activation, z),
+        tolerance,
+      }),
+    ),
+    {
+      pieces: scale === 1 && offset === 0 ? [] : [{ kind: 'affine', scale, offset }],
+      value: (z) => scale * z + offset,
+      tolerance: 1e-9,
+    },
+  ];
+  return agreeing(candidates, (z) => evaluateExpression(part, unknown, z))?.pieces;
+}
+
+/** The first candidate that agrees with `compute` at all points; most fall out at the first, so few points are computed. */
+function agreeing(candidates: readonly Candidate[], compute: (z: number) => number): Candidate | undefined {
+  let left = candidates;
+  for (const z of points) {
+    const value = compute(z);
+    if (!Number.isFinite(value) && Math.abs(z) > overflowFrom) continue;
+    left = left.filter((candidate) => {
+      const wanted = candidate.value(z);
+      return Math.abs(value - wanted) <= candidate.tolerance * Math.max(1, Math.abs(wanted));
+    });
+    if (left.length === 0) return undefined;
+  }
+  return left[0];
 }
 
 /** Constants are float32 nearly always; the subtraction that found this one may have cost its last bits. */
 function nearestFloat32(value: number): number {
   const rounded = Math.fround(value);
   return Math.abs(rounded - value) <= 1e-12 * Math.abs(value) ? rounded : value;
-}
-
-function agrees(values: readonly number[], expected: (z: number) => number, relative: number): boolean {
-  return points.every((z, index) => {
-    const value = values[index] ?? Number.NaN;
-    if (!Number.isFinite(value) && Math.abs(z) > overflowFrom) return true;
-    const wanted = expected(z);
-    return Math.abs(value - wanted) <= relative * Math.max(1, Math.abs(wanted));
-  });
 }

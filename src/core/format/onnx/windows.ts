@@ -1,5 +1,11 @@
 /**
- * Windows that slide over images: padding of Conv, pooling and Pad nodes, and the pooling operators.
+ * Windows that slide over images, and what they read of the ONNX operator reference:
+ *
+ *     MaxPool, AveragePool           2-D; kernel_shape, strides, pads or auto_pad, count_include_pad; ceil_mode 0, dilations 1
+ *     GlobalAveragePool, GlobalMaxPool, and ReduceMean over the axes of height and width
+ *     Pad                            mode constant, value 0, height and width only; it becomes padding of the next window
+ *
+ * pads are [top, left, bottom, right], as in network/network.ts.
  */
 import { windowSizeMax } from '../../limits.ts';
 import type { Padding, Pair } from '../../network/network.ts';
