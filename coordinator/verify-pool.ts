@@ -1,0 +1,90 @@
+/** Checks a ticket's rows on the threads of this machine, through piscina. */
+import { Piscina } from 'piscina';
+import { misuse } from '../src/core/errors.ts';
+import { poolThreadsMax } from '../src/core/limits.ts';
+import type { Network } from '../src/core/network/network.ts';
+import type { Ticket } from '../src/core/ticket/ticket.ts';
+import type { RowsReport } from '../src/core/verify/verify-rows.ts';
+import type { RowsCheck } from '../src/core/verify/verify-ticket.ts';
+import { withSharedArrays } from './shared-arrays.ts';
+import type { VerifySubject, VerifyTask } from './verify-task.ts';
+
+/** A check of rows that owns threads. Whoever opens it closes it. */
+export interface VerifyPool {
+  /**
+   * Checks a range of copies on the next free thread. What a layer's ranges have in common (neurons, errors) is recognised by
+   * identity: hand over the same objects for all of them, and leave their arrays as they are.
+   */
+  readonly check: RowsCheck;
+  /** Ends the threads; ranges that are not checked are rejected. Idempotent. */
+  close(): Promise<void>;
+}
+
+/**
+ * Returns a pool with `threads` threads for one ticket against one target. The ticket and the network reach the threads once.
+ * A thread keeps the context of one layer, so ranges should come layer by layer.
+ * @throws TombolaError (misuse) when `threads` is not a whole number from 1 to the limit.
+ */
+export function openVerifyPool(options: VerifySubject & { readonly threads: number }): VerifyPool {
+  const { ticket, network, threads } = options;
+  if (!Number.isInteger(threads) || threads < 1 || threads > poolThreadsMax)
+    throw misuse(
+      `Cannot open a pool of ${threads} threads to verify with, expected a whole number from 1 to ${poolThreadsMax}`,
+    );
+  const piscina = new Piscina(poolOptions({ ticket, network, threads }));
+  const copies = new WeakMap<object, unknown>();
+  let closing: Promise<void> | undefined;
+
+  function sharedOnce<T extends object>(value: T): T {
+    const known = copies.get(value) as T | undefined;
+    if (known !== undefined) return known;
+    const copy = withSharedArrays(value);
+    copies.set(value, copy);
+    return copy;
+  }
+
+  return {
+    check: async (index, { from, to, neurons }, errors) => {
+      const task: VerifyTask = {
+        index,
+        range: { from, to, neurons: sharedOnce(neurons) },
+        errors: sharedOnce(errors),
+      };
+      const report: RowsReport = await piscina.run(task, withoutPrototype({ name: 'checkRows' }));
+      return report;
+    },
+    close: () => {
+      closing ??= piscina.destroy();
+      return closing;
+    },
+  };
+}
+
+function poolOptions({
+  ticket,
+  network,
+  threads,
+}: {
+  ticket: Ticket;
+  network: Network;
+  threads: number;
+}): object {
+  const workerData: VerifySubject = { ticket: withSharedArrays(ticket), network: withSharedArrays(network) };
+  return withoutPrototype({ filename: threadEntry(), minThreads: threads, maxThreads: threads, workerData });
+}
+
+/**
+ * Worker threads load JavaScript. Run from its TypeScript source, as tests do, this file lies one folder below the repository
+ * root, and the compiled entry lies in dist.
+ */
+function threadEntry(): string {
+  const place = import.meta.url.endsWith('.ts')
+    ? '../dist/coordinator/verify-thread.js'
+    : './verify-thread.js';
+  return new URL(place, import.meta.url).href;
+}
+
+/** Options without a prototype: a polluted Object.prototype must not choose the file that a thread runs (CVE-2026-55388). */
+function withoutPrototype<T extends object>(options: T): T {
+  return Object.assign(Object.create(null), options);
+}
