@@ -28,7 +28,7 @@ process.stdout.write(
 );
 
 function row({ rule, bits, count, epsilon }) {
-  exports.allocateLayer(0, 0, 0, 0, 0, 0, 0, largest);
+  exports.allocateLayer(0, 0, 0, 0, 0, 0, 0, 0, largest);
   const samples = exports.numbersOf(99n, 2n, 0n, Math.ceil((blockCount * count) / 16) + 1, bits);
   const targets = exports.numbersOf(7n, 3n, 0n, blockCount / 16, bits);
   const tolerance = Math.floor(epsilon * 2 ** (bits - 1));
@@ -74,7 +74,7 @@ function measureNumbers() {
     let numbers = 0;
     const start = performance.now();
     while (performance.now() - start < milliseconds) {
-      exports.allocateLayer(0, 0, 0, 0, 0, 0, 0, 10);
+      exports.allocateLayer(0, 0, 0, 0, 0, 0, 0, 0, 10);
       for (let k = 0; k < 32; k++) {
         exports.numbersOf(1n, 2n, BigInt(numbers), pairs, 24);
         numbers += pairs * 16;

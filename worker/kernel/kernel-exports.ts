@@ -10,8 +10,9 @@ export interface KernelExports {
   readonly memory: { readonly buffer: ArrayBuffer };
   allocateLayer(
     groups: number,
-    columns: number,
+    paddedColumns: number,
     rowElements: number,
+    taps: number,
     targetCount: number,
     runCount: number,
     biasElements: number,
@@ -42,9 +43,11 @@ export interface KernelExports {
   numbersOf(seed: bigint, stream: bigint, block: bigint, pairs: number, gridBits: number): number;
   readonly samples: KernelVariable;
   readonly groupOffsets: KernelVariable;
+  readonly groupSizes: KernelVariable;
   readonly groupTargets: KernelVariable;
   readonly groupEnds: KernelVariable;
   readonly columnStarts: KernelVariable;
+  readonly paddingStart: KernelVariable;
   readonly multipliers: KernelVariable;
   readonly runs: KernelVariable;
   readonly biasStarts: KernelVariable;

@@ -52,7 +52,7 @@ export async function loadKernel(): Promise<Kernel> {
         throw failure(`Cannot solve a block of ${count} samples, expected at most ${exactBlockSizeMax}`);
       }
       current = undefined;
-      if (count > blockCountMax) exports.allocateLayer(0, 0, 0, 0, 0, 0, 0, count);
+      if (count > blockCountMax) exports.allocateLayer(0, 0, 0, 0, 0, 0, 0, 0, count);
       blockCountMax = Math.max(blockCountMax, count);
       return solveBlock(exports, problem);
     },

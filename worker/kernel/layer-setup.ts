@@ -13,6 +13,8 @@ import type { KernelExports } from './kernel-exports.ts';
 
 /** Largest size of a sample: 40 of them and a target within their reach stay below 2^31. */
 const sampleSizeMax = 2 ** 24;
+/** The kernel keeps 32 bits of a product of 48 and cuts the lower ones off. */
+const sampleShiftMax = 32;
 /** Unneeded elements in a row that are generated all the same: fewer do not save a Philox block pair. */
 const gapMax = 16;
 
@@ -35,10 +37,12 @@ export function setUpLayer(exports: KernelExports, problem: LayerProblem): void 
   const { taps, bias } = problem;
   const rowElements = problem.cols * taps;
   const runs = neededRuns(problem);
+  const padded = padGroups(problem);
   exports.allocateLayer(
     problem.groupChannels.length,
-    problem.groupColumns.length,
+    padded.entries.length,
     rowElements,
+    taps,
     problem.channels * taps,
     runs.length / 2,
     bias.elements.length,
@@ -47,17 +51,25 @@ export function setUpLayer(exports: KernelExports, problem: LayerProblem): void 
   );
   const write = (area: { readonly value: number }, values: ArrayLike<number>) =>
     new Int32Array(exports.memory.buffer, area.value, values.length).set(values);
-  write(exports.groupOffsets, problem.groupOffsets);
+  write(exports.groupOffsets, padded.offsets);
+  write(exports.groupSizes, padded.sizes);
   write(
     exports.groupTargets,
     problem.groupChannels.map((channel) => channel * taps * 4),
   );
   write(exports.groupEnds, groupEnds(problem));
+  const padding = exports.paddingStart.value;
   write(
     exports.columnStarts,
-    problem.groupColumns.map((column) => column * taps * 4),
+    padded.entries.map((entry) => (entry < 0 ? padding : (problem.groupColumns[entry] as number) * taps * 4)),
   );
-  if (problem.groupMultipliers !== null) write(exports.multipliers, problem.groupMultipliers);
+  const { groupMultipliers } = problem;
+  if (groupMultipliers !== null) {
+    write(
+      exports.multipliers,
+      padded.entries.map((entry) => (entry < 0 ? 0 : (groupMultipliers[entry] as number))),
+    );
+  }
   write(exports.runs, runs);
   write(
     exports.biasStarts,
@@ -80,6 +92,7 @@ function checkLayer(problem: LayerProblem): void {
   if (gridBits < gridBitsMin) {
     throw failure(`Cannot solve a layer with ${gridBits} grid bits, expected at least ${gridBitsMin}`);
   }
+  expectAtMost('shift of a sample', problem.sampleShift, sampleShiftMax);
   const gridSize = 2 ** (gridBits - 1);
   const multiplier = problem.groupMultipliers === null ? 1 : largestSize(problem.groupMultipliers);
   expectAtMost('size of a sample', (multiplier * gridSize) / 2 ** problem.sampleShift, sampleSizeMax);
@@ -114,6 +127,23 @@ function largestGroup(problem: LayerProblem): number {
 function largestExactBlock(problem: LayerProblem): number {
   const biasCount = biasBlockSize(problem.bias);
   return Math.max(largestGroup(problem), biasCount > exactBlockSizeMax ? longBlockTailCount : biasCount);
+}
+
+/**
+ * Returns the groups as the kernel reads them, four columns at a time: the index in groupColumns of each entry, −1 for
+ * padding, and where each group starts.
+ */
+function padGroups(problem: LayerProblem): { entries: number[]; offsets: number[]; sizes: number[] } {
+  const padded = { entries: [] as number[], offsets: [] as number[], sizes: [] as number[] };
+  for (let group = 0; group < problem.groupChannels.length; group++) {
+    const from = problem.groupOffsets[group] as number;
+    const to = problem.groupOffsets[group + 1] as number;
+    padded.offsets.push(padded.entries.length);
+    padded.sizes.push(to - from);
+    for (let entry = from; entry < to; entry++) padded.entries.push(entry);
+    while (padded.entries.length % 4 !== 0) padded.entries.push(-1);
+  }
+  return padded;
 }
 
 /** Returns for each group the end of the elements it reads. */

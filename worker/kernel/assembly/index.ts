@@ -6,7 +6,7 @@ import { samples } from './scratch';
 
 export {
   allocateLayer, biasStarts, biasValues, columnStarts, configureBias, configureBlocks, configureSource, groupEnds, groupOffsets,
-  groupTargets, multipliers, rowMask, runs, solveRow, targets,
+  groupSizes, groupTargets, multipliers, paddingStart, rowMask, runs, solveRow, targets,
 } from './row';
 export { samples } from './scratch';
 

@@ -22,15 +22,19 @@ let rule: i32 = 0;
 let tolerance: i64 = 0;
 let hasMultipliers: bool = false;
 
-/** Shape [groups + 1]: as in LayerProblem. */
+/** Shape [groups]: where a group's columns start in columnStarts; every group is padded to a multiple of four. */
 export let groupOffsets: usize = 0;
+/** Shape [groups]: columns of a group, without padding. */
+export let groupSizes: usize = 0;
 /** Shape [groups]: where each group's targets start, in bytes. */
 export let groupTargets: usize = 0;
 /** Shape [groups]: elements of the row a group and all before it need, counted from the row's start. */
 export let groupEnds: usize = 0;
-/** Shape [columns]: where each column's weights start within a row, in bytes. */
+/** Shape [padded columns]: where each column's weights start within a row, in bytes; paddingStart for padding. */
 export let columnStarts: usize = 0;
-/** Shape [columns]: u_k; unused without multipliers. */
+/** A place, counted from a row's start, where zeros are. */
+export let paddingStart: i32 = 0;
+/** Shape [padded columns]: u_k; unused without multipliers. */
 export let multipliers: usize = 0;
 /** Shape [runs, 2]: ranges of elements that are needed at all, ascending. */
 export let runs: usize = 0;
@@ -64,19 +68,20 @@ let keptSum: i64 = 0;
 
 /** Allocates a layer; what the layer before had is gone. The caller then fills the exported areas. */
 export function allocateLayer(
-  groups: i32, columns: i32, rowElements: i32, targetCount: i32, runTotal: i32, biasElements: i32, bits: i32,
-  largestBlock: i32,
+  groups: i32, paddedColumns: i32, rowElements: i32, tapCount: i32, targetCount: i32, runTotal: i32, biasElements: i32,
+  bits: i32, largestBlock: i32,
 ): void {
   releaseAll();
   allocateScratch(largestBlock);
   weightSchedule = allocate(scheduleBytes);
   biasSchedule = allocate(scheduleBytes);
   groupCount = groups;
-  groupOffsets = allocate(<u32>(groups + 1) * 4);
+  groupOffsets = allocate(<u32>groups * 4);
+  groupSizes = allocate(<u32>groups * 4);
   groupTargets = allocate(<u32>groups * 4);
   groupEnds = allocate(<u32>groups * 4);
-  columnStarts = allocate(<u32>columns * 4);
-  multipliers = allocate(<u32>columns * 4);
+  columnStarts = allocate(<u32>paddedColumns * 4);
+  multipliers = allocate(<u32>paddedColumns * 4);
   runCount = runTotal;
   runs = allocate(<u32>runTotal * 8);
   biasCount = biasElements;
@@ -87,7 +92,12 @@ export function allocateLayer(
   maskBytes = (<u32>bits >> 3) + 16;
   rowMask = allocate(maskBytes);
   ownNumbers = allocate(64);
-  rowNumbers = allocate(<u32>rowElements * 4 + <u32>pairsAhead * 64 + 128);
+  // A row starts up to seven numbers after rowNumbers, and padding is read at its taps like any column.
+  const zeroBytes: u32 = ((<u32>tapCount << 2) + 32 + 63) & ~63;
+  paddingStart = -(<i32>zeroBytes);
+  const zeros = allocate(zeroBytes + <u32>rowElements * 4 + <u32>pairsAhead * 64 + 128);
+  memory.fill(zeros, 0, zeroBytes);
+  rowNumbers = zeros + zeroBytes;
 }
 
 /** Sets what the layer's blocks share. */
@@ -129,7 +139,7 @@ export function solveRow(row: f64, biasTarget: f64): i32 {
     const at = <usize>group << 2;
     ensureGenerated(load<i32>(groupEnds + at));
     const from = load<i32>(groupOffsets + at);
-    const count = load<i32>(groupOffsets + at, 4) - from;
+    const count = load<i32>(groupSizes + at);
     const target = targets + <usize>load<u32>(groupTargets + at);
     for (let tap = 0; tap < taps; tap++) {
       if (hasMultipliers) gatherProducts(from, count, tap);
@@ -165,25 +175,38 @@ function clearPadding(count: i32): void {
   v128.store(samples + (<usize>count << 2), i32x4.splat(0));
 }
 
-function gather(from: i32, count: i32, tap: i32): void {
-  const row = row0 + (<usize>tap << 2);
-  let start = columnStarts + (<usize>from << 2);
-  let out = samples;
-  for (const end = samples + (<usize>count << 2); out != end; out += 4, start += 4) {
-    store<i32>(out, load<i32>(row + <usize>load<u32>(start)));
-  }
-  clearPadding(count);
+/** Four weights at a time: a vector is stored as it is read later, so that no read waits for four narrow writes. */
+// @ts-ignore: decorator
+@inline
+function gatherFour(row: usize, starts: usize): v128 {
+  let four = v128.load_zero<u32>(row + <usize>load<u32>(starts));
+  four = v128.load_lane<u32>(row + <usize>load<u32>(starts, 4), four, 1);
+  four = v128.load_lane<u32>(row + <usize>load<u32>(starts, 8), four, 2);
+  return v128.load_lane<u32>(row + <usize>load<u32>(starts, 12), four, 3);
 }
 
+function gather(from: i32, count: i32, tap: i32): void {
+  const row = row0 + (<usize>tap << 2);
+  let starts = columnStarts + (<usize>from << 2);
+  for (let out = samples, end = samples + (<usize>count << 2); out < end; out += 16, starts += 16) {
+    v128.store(out, gatherFour(row, starts));
+  }
+}
+
+/** Products of 48 bits, of which the shift keeps 32: so it does not matter that it is one of unsigned numbers. */
 function gatherProducts(from: i32, count: i32, tap: i32): void {
   const row = row0 + (<usize>tap << 2);
-  const half: i64 = sampleShift == 0 ? 0 : (<i64>1) << (sampleShift - 1);
-  for (let k = 0; k < count; k++) {
-    const at = <usize>(from + k) << 2;
-    const product = <i64>load<i32>(multipliers + at) * <i64>load<i32>(row + <usize>load<u32>(columnStarts + at));
-    store<i32>(samples + (<usize>k << 2), <i32>((product + half) >> sampleShift));
+  const half = i64x2.splat(sampleShift == 0 ? 0 : (<i64>1) << (sampleShift - 1));
+  const shift = <i32>sampleShift;
+  const columns = columnStarts + (<usize>from << 2);
+  const factors = multipliers + (<usize>from << 2);
+  for (let at: usize = 0, end = <usize>count << 2; at < end; at += 16) {
+    const weights = gatherFour(row, columns + at);
+    const four = v128.load(factors + at);
+    const low = i64x2.shr_u(i64x2.add(i64x2.extmul_low_i32x4_s(weights, four), half), shift);
+    const high = i64x2.shr_u(i64x2.add(i64x2.extmul_high_i32x4_s(weights, four), half), shift);
+    v128.store(samples + at, v128.shuffle<u32>(low, high, 0, 2, 4, 6));
   }
-  clearPadding(count);
 }
 
 /** Adds the grid integers of the chosen edges to the sum that the intercept is taken from. */
