@@ -4,13 +4,16 @@
  * looked up afterwards, for the few pairs of sums that attain the least |residual|.
  */
 import {
-  choose, naturalHigh, naturalLow, samples, sortedHighA, sortedHighB, sortedLowA, sortedLowB, tieCountMax, ties,
+  choose, fours, leastLane, naturalHigh, naturalLow, samples, sortedHighA, sortedHighB, sortedLowA, sortedLowB, tieCountMax, ties,
 } from './scratch';
 
 /** Pairs listed in `ties`. */
 export let tieCount: i32 = 0;
 /** More pairs than fit were met, so the list is of no use. */
 export let tiesOverflowed: bool = false;
+
+/** Fours noted in `fours`. */
+let fourCount: i32 = 0;
 
 /** Where the sorted sums of the low and the high half are. */
 export let sortedLow: usize = 0;
@@ -237,11 +240,11 @@ export function walk(high: usize, countHigh: i32, low: usize, countLow: i32, tar
 @inline
 function nearestOf16(high: usize, low: usize, targets: v128): v128 {
   const wanted = i32x4.sub(targets, v128.load(high));
-  const fours = v128.load(low);
-  const near0 = i32x4.abs(i32x4.sub(fours, wanted));
-  const near1 = i32x4.abs(i32x4.sub(v128.shuffle<u32>(fours, fours, 1, 2, 3, 0), wanted));
-  const near2 = i32x4.abs(i32x4.sub(v128.shuffle<u32>(fours, fours, 2, 3, 0, 1), wanted));
-  const near3 = i32x4.abs(i32x4.sub(v128.shuffle<u32>(fours, fours, 3, 0, 1, 2), wanted));
+  const lows = v128.load(low);
+  const near0 = i32x4.abs(i32x4.sub(lows, wanted));
+  const near1 = i32x4.abs(i32x4.sub(v128.shuffle<u32>(lows, lows, 1, 2, 3, 0), wanted));
+  const near2 = i32x4.abs(i32x4.sub(v128.shuffle<u32>(lows, lows, 2, 3, 0, 1), wanted));
+  const near3 = i32x4.abs(i32x4.sub(v128.shuffle<u32>(lows, lows, 3, 0, 1, 2), wanted));
   return i32x4.min_u(i32x4.min_u(near0, near1), i32x4.min_u(near2, near3));
 }
 
@@ -259,15 +262,14 @@ export function walkByFours(high: usize, countHigh: i32, low: usize, countLow: i
   const targets = i32x4.splat(target);
   let least = bound;
   let leasts = i32x4.splat(bound);
-  let isFound = false;
+  fourCount = 0;
   while (high <= lastHigh && firstLow <= low) {
     const nearest = nearestOf16(high, low, targets);
     const nearestBack = nearestOf16(lastHigh, firstLow, targets);
     if (v128.any_true(i32x4.le_u(i32x4.min_u(nearest, nearestBack), leasts))) {
-      least = takeTies(high, low, target, least);
-      least = takeTies(lastHigh, firstLow, target, least);
+      least = noteFours(high, low, leastLane(nearest), least);
+      least = noteFours(lastHigh, firstLow, leastLane(nearestBack), least);
       leasts = i32x4.splat(least);
-      isFound = true;
     }
     const isAbove = <usize>(load<i32>(high, 12) + load<i32>(low) > target);
     const isBackAbove = <usize>(load<i32>(lastHigh) + load<i32>(firstLow, 12) > target);
@@ -276,21 +278,40 @@ export function walkByFours(high: usize, countHigh: i32, low: usize, countLow: i
     lastHigh -= isBackAbove << 4;
     firstLow += (isBackAbove ^ 1) << 4;
   }
-  return isFound ? least : bound + 1;
-}
-
-/** Lists those of 16 pairs that attain the least |residual|, which it returns. */
-function takeTies(high: usize, low: usize, target: i32, least: u32): u32 {
-  for (let i: usize = 0; i < 16; i += 4) {
-    for (let j: usize = 0; j < 16; j += 4) {
-      const size = <u32>abs(load<i32>(high + i) + load<i32>(low + j) - target);
-      if (size > least) continue;
-      if (size < least) clearTies();
-      least = size;
-      addTie(load<i32>(high + i), load<i32>(low + j));
-    }
+  if (fourCount == 0) return bound + 1;
+  for (let k = 0; k < fourCount; k++) {
+    const place = fours + (<usize>k << 3);
+    takeTies(load<usize>(place), load<usize>(place, 4), target, least);
   }
   return least;
+}
+
+/** Notes where 16 sums attain the least |residual| so far, which it returns; their pairs are listed after the walk. */
+function noteFours(high: usize, low: usize, size: u32, least: u32): u32 {
+  if (size > least) return least;
+  if (size < least) {
+    fourCount = 0;
+    clearTies();
+  }
+  if (fourCount == tieCountMax) {
+    tiesOverflowed = true;
+    return size;
+  }
+  const place = fours + (<usize>fourCount << 3);
+  store<usize>(place, high);
+  store<usize>(place, low, 4);
+  fourCount++;
+  return size;
+}
+
+/** Lists those of 16 pairs whose |residual| is `least`. */
+function takeTies(high: usize, low: usize, target: i32, least: u32): void {
+  for (let i: usize = 0; i < 16; i += 4) {
+    for (let j: usize = 0; j < 16; j += 4) {
+      const distance = load<i32>(high + i) + load<i32>(low + j) - target;
+      if (<u32>abs(distance) == least) addTie(load<i32>(high + i), load<i32>(low + j));
+    }
+  }
 }
 
 function addTie(highSum: i32, lowSum: i32): void {

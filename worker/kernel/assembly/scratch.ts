@@ -25,7 +25,9 @@ export let sortedHighA: usize = 0;
 export let sortedHighB: usize = 0;
 /** Pairs (high sum, low sum) with the least |residual|. */
 export let ties: usize = 0;
-/** Ties kept at a time. */
+/** Places (high, low) of fours of sums among which the least |residual| is. */
+export let fours: usize = 0;
+/** Ties, and fours, kept at a time. */
 export const tieCountMax: i32 = 64;
 
 /** Subsets of one size up to which enumeration can be worth it, whatever n is. */
@@ -40,6 +42,7 @@ export function allocateScratch(count: i32): void {
   tailMasks = allocate(64);
   rowMinima = allocate(64 * 16);
   ties = allocate(<u32>tieCountMax * 8);
+  fours = allocate(<u32>tieCountMax * 8);
   const tableCount: u32 = count < 20 ? (<u32>1) << count : <u32>enumerationMax;
   tableA = allocate(tableCount * 4 + 256);
   tableB = allocate(tableCount * 4 + 256);
