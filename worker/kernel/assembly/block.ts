@@ -49,7 +49,7 @@ export function solveBlock(count: i32, target: i64, tolerance: i64, rule: i32): 
   if (wanted == 0) return true;
   // Few bits make exact hits, of few samples, likely. An exact hit of the fewest samples is the closest subset.
   const spread = <i32>(most - least);
-  if (choose(count, 4) > spread && enumerateSizes(count, wanted, 0, min(enumerationLimit(count), 4 * spread)) == 0) {
+  if (choose(count, 4) > spread && enumerateSizes(1, count, wanted, 0, min(enumerationLimit(count), 4 * spread)) == 0) {
     return true;
   }
   return solveClosest(count, wanted, bound);
@@ -64,16 +64,25 @@ function sumLanes(x: v128): i32 {
 // @ts-ignore: decorator
 @inline
 function enumerationLimit(count: i32): i32 {
-  return min(enumerationMax, 48 << (count >> 1));
+  return min(enumerationMax, 64 << (count >> 1));
 }
 
+/** Subsets of one size from which it pays to ask first whether any subset at all is within bound (measured). */
+// @ts-ignore: decorator
+@inline
+function doubtLimit(count: i32): i32 {
+  return min(enumerationMax, 32 << (count >> 1));
+}
+
+/** The table of the sums of one size less than the size tried last. */
+let table: usize = 0;
+
 /**
- * Tries sizes 1, 2, … as long as none has more than `limit` subsets; returns 0 when one has a subset within bound, else the
- * size after the last one tried.
+ * Tries the sizes from `size` on as long as none has more than `limit` subsets; returns 0 when one has a subset within
+ * bound, else the size after the last one tried.
  */
-function enumerateSizes(count: i32, target: i32, bound: u32, limit: i32): i32 {
-  let table = samples;
-  let size = 1;
+function enumerateSizes(size: i32, count: i32, target: i32, bound: u32, limit: i32): i32 {
+  if (size == 1) table = samples;
   for (; size <= count && choose(count, size) <= limit; size++) {
     // The topmost sample is added last, so the tables need the others only.
     if (size > 2) table = extendTable(size - 1, count - 1, table);
@@ -88,13 +97,14 @@ function enumerateSizes(count: i32, target: i32, bound: u32, limit: i32): i32 {
 
 /** The first size that has a subset within bound. */
 function solveFewest(count: i32, target: i32, bound: u32): bool {
-  const size = enumerateSizes(count, target, bound, enumerationLimit(count));
+  let size = enumerateSizes(1, count, target, bound, doubtLimit(count));
   if (size == 0) return true;
   if (size > count) return false;
-  // A block without any subset within bound would cost all sizes; finding out costs about as much as one.
+  // A block without any subset within bound would cost all sizes; finding out costs less than one.
   sortHalves(count);
   if (walkHalves(count, target, bound) > bound) return false;
-  return fewestBySize(size, count, target, bound);
+  size = enumerateSizes(size, count, target, bound, enumerationLimit(count));
+  return size == 0 || fewestBySize(size, count, target, bound);
 }
 
 /** Sizes from `size` on, by the halves; naturalLow and naturalHigh hold their sums. */
