@@ -88,7 +88,7 @@ function enumerateSizes(size: i32, count: i32, target: i32, bound: u32, limit: i
     if (size > 2) table = extendTable(size - 1, count - 1, table);
     const least = leastOfSize(size, count, target, table);
     if (least <= bound) {
-      chosenMask = smallestMaskOfSize(size, count, target, table, least);
+      chosenMask = smallestMaskOfSize(size, target, table, least);
       return 0;
     }
   }

@@ -6,40 +6,43 @@
  * one cycle per four subsets; the innermost loop only takes minima, and the smallest mask is looked up once, at the end.
  */
 import {
-  binomials, choose, leastLane, pairMasks, ring, rowMinima, samples, tableA, tableB, tailMasks,
+  binomials, choose, leastLane, pairMasks, rowMinima, samples, tableA, tableB, tailMasks,
 } from './scratch';
 
 /** Returns the least |sum − target| over the subsets of `size` ≥ 1 of `count` samples; `table` holds size − 1 (unused for 1). */
 export function leastOfSize(size: i32, count: i32, target: i32, table: usize): u32 {
   if (size == 1) return leastOfSize1(count, target);
-  if (size == 2 && count >= ringCountMin) return leastOfPairs(count, target);
+  if (size == 2) return leastOfPairs(count, target);
   return leastOfLargerSize(size, count, target, table);
 }
 
-/** Samples from which pairs are enumerated around the ring. */
-const ringCountMin: i32 = 8;
+/** In place of a sample beyond the last one: further from every target than any sum is, also twice over (mod 2^32). */
+const absent: i32 = 1395864371;
 
 /**
- * Every pair is (k, k + r) around the ring of samples for some k and some r ≤ n/2; distances a little above n/2 and places
- * beyond n only meet pairs again. So there are neither tails nor rows: n·n/8 vectors, 3 instructions each.
+ * All pairs between four samples and four others are the four sums of the one with the other turned by 0 to 3 lanes; the
+ * pairs within four are those of two turns. So there are neither tails nor rows: n·n/8 vectors, 3 instructions each.
  */
 function leastOfPairs(count: i32, target: i32): u32 {
-  const bytes = <usize>count << 2;
-  const ringEnd = ring + bytes + (bytes >> 1) + 32;
-  for (let out = ring; out < ringEnd; out += bytes) {
-    for (let at: usize = 0; at < bytes; at += 16) v128.store(out + at, v128.load(samples + at));
-  }
   const targets = i32x4.splat(target);
   let least = i32x4.splat(-1);
   let other = least;
-  const distanceEnd = ((<usize>(count >> 1) + 3) & ~3) << 2;
-  for (let at = ring, end = ring + bytes; at < end; at += 16) {
-    const first = i32x4.sub(v128.load(at), targets);
-    for (let place = at, last = at + distanceEnd; place != last; place += 16) {
-      least = i32x4.min_u(least, i32x4.abs(i32x4.add(first, v128.load(place, 4))));
-      other = i32x4.min_u(other, i32x4.abs(i32x4.add(first, v128.load(place, 8))));
-      least = i32x4.min_u(least, i32x4.abs(i32x4.add(first, v128.load(place, 12))));
-      other = i32x4.min_u(other, i32x4.abs(i32x4.add(first, v128.load(place, 16))));
+  const last = samples + (<usize>((count - 1) & ~3) << 2);
+  for (let at = samples; at <= last; at += 16) {
+    let four = v128.load(at);
+    if (at == last) four = v128.bitselect(i32x4.splat(absent), four, v128.load(tailMasks + (<usize>(count & 3) << 4)));
+    const turn0 = i32x4.sub(four, targets);
+    const turn1 = v128.shuffle<u32>(turn0, turn0, 1, 2, 3, 0);
+    const turn2 = v128.shuffle<u32>(turn0, turn0, 2, 3, 0, 1);
+    const turn3 = v128.shuffle<u32>(turn0, turn0, 3, 0, 1, 2);
+    least = i32x4.min_u(least, i32x4.abs(i32x4.add(four, turn1)));
+    other = i32x4.min_u(other, i32x4.abs(i32x4.add(four, turn2)));
+    for (let before = samples; before != at; before += 16) {
+      const others = v128.load(before);
+      least = i32x4.min_u(least, i32x4.abs(i32x4.add(others, turn0)));
+      other = i32x4.min_u(other, i32x4.abs(i32x4.add(others, turn1)));
+      least = i32x4.min_u(least, i32x4.abs(i32x4.add(others, turn2)));
+      other = i32x4.min_u(other, i32x4.abs(i32x4.add(others, turn3)));
     }
   }
   return leastLane(i32x4.min_u(least, other));
@@ -103,10 +106,10 @@ function leastOfLargerSize(size: i32, count: i32, target: i32, table: usize): u3
 }
 
 /** Returns the smallest mask of `size` whose |sum − target| is `least`, which leastOfSize has just returned. */
-export function smallestMaskOfSize(size: i32, count: i32, target: i32, table: usize, least: u32): u64 {
+export function smallestMaskOfSize(size: i32, target: i32, table: usize, least: u32): u64 {
   const wantedLeast = i32x4.splat(<i32>least);
   if (size == 1) return (<u64>1) << indexOf(samples, target, wantedLeast);
-  if (size == 2 && count >= ringCountMin) return smallestPair(target, wantedLeast);
+  if (size == 2) return smallestPair(target, wantedLeast);
   let top = size - 1;
   while (!v128.any_true(i32x4.eq(v128.load(rowMinima + (<usize>top << 4)), wantedLeast))) top++;
   let index = indexOf(table, target - load<i32>(samples + (<usize>top << 2)), wantedLeast);
@@ -117,7 +120,7 @@ export function smallestMaskOfSize(size: i32, count: i32, target: i32, table: us
     mask |= (<u64>1) << top;
     index -= choose(top, k);
   }
-  return mask | (size == 2 ? (<u64>1) << index : load<u64>(pairMasks + (<usize>index << 3)));
+  return mask | load<u64>(pairMasks + (<usize>index << 3));
 }
 
 /** Returns the first index with |entry − wanted| = least; there is one. */

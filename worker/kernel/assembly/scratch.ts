@@ -3,8 +3,6 @@ import { allocate } from './memory';
 
 /** Samples of the block at hand: 40, and zeros up to the next multiple of four. */
 export let samples: usize = 0;
-/** The samples over and over: entry k is sample k mod n, for k < 3n/2 + 8. */
-export let ring: usize = 0;
 /** The mask of each pair of samples, in ascending order: entry choose(i, 2) + j has the bits i > j. */
 export let pairMasks: usize = 0;
 /** choose(e, k) at binomials + 4·(64·k + e), at most 2^31 − 1. */
@@ -36,7 +34,6 @@ export const enumerationMax: i32 = 600000;
 /** Allocates everything for blocks of up to `count` samples. */
 export function allocateScratch(count: i32): void {
   samples = allocate(256);
-  ring = allocate(512);
   pairMasks = allocate(780 * 8);
   binomials = allocate(48 * 64 * 4);
   tailMasks = allocate(64);
