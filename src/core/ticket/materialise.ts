@@ -9,7 +9,7 @@
 import type { Network, Step } from '../network/network.ts';
 import { firstActivation, type LayerView, layerViews } from '../plan/layer-view.ts';
 import { SourceLayerReader } from '../source/source-network.ts';
-import { forEachKept, layerLayout, ownBiasElement } from './layout.ts';
+import { keptBits, layerLayout, ownBiasElement } from './layout.ts';
 import type { SparseLayer, SparseNetwork } from './sparse-layer.ts';
 import type { Ticket } from './ticket.ts';
 
@@ -64,11 +64,12 @@ function univariateLayer(
   const reader = new SourceLayerReader(source, 0, layer);
   const half = 2 ** (source.gridBits - 1);
   const firstConstant = univariate.inputs.length - univariate.constantRows;
-  const builder = new SparseBuilder();
+  const builder = new SparseBuilder(rows.length, rows.length);
   for (const { row } of rows) {
     const input = univariate.inputs[row] ?? -1;
     const weight = input < 0 ? 0 : (layer.gain * reader.weight(row, input)) / half;
-    const ownBias = row >= firstConstant && source.biasInit === 'uniform' ? (layer.biasGain * reader.bias(row)) / half : 0;
+    const ownBias =
+      row >= firstConstant && source.biasInit === 'uniform' ? (layer.biasGain * reader.bias(row)) / half : 0;
     const isOnesInput = input >= view.channels;
     if (input >= 0 && !isOnesInput) builder.edge(input, weight);
     builder.endRow(ownBias + (isOnesInput ? weight : 0));
@@ -98,29 +99,32 @@ function deeperLayer(
   const { taps } = view;
   const reader = new SourceLayerReader(ticket.source, index + 1, source);
   const layout = layerLayout(ticket, index, view);
-  const half = 2 ** (ticket.source.gridBits - 1);
-  const active = new Map(columns.map(({ row }, position) => [row, position]));
+  const places = activePlaces(columns, { cols: source.cols, taps });
+  const scale = source.gain / 2 ** (ticket.source.gridBits - 1);
+  const biasScale =
+    ticket.source.biasInit === 'zero' ? 0 : source.biasGain / 2 ** (ticket.source.gridBits - 1);
   const firstConstant = source.rows - layer.constantElements.length;
-  const builder = new SparseBuilder();
+  const builder = new SparseBuilder(rows.length, countBits(layer.masks) + layer.constantElements.length);
+  const kept = new Int32Array(8 * layout.rowBytes);
   const keep = (row: number, element: number): void => {
-    const column = active.get(Math.floor(element / taps));
-    if (column === undefined) throw new Error(`row ${row} of source layer ${index + 2} keeps an edge to a pruned row`);
-    builder.edge(column * taps + (element % taps), (source.gain * reader.weight(row, element)) / half);
+    const place = places[element] ?? -1;
+    if (place < 0) throw new Error(`row ${row} of source layer ${index + 2} keeps an edge to a pruned row`);
+    builder.edge(place, scale * reader.weight(row, element));
   };
-  const bias = (row: number): number =>
-    ticket.source.biasInit === 'zero' ? 0 : (source.biasGain * reader.bias(row)) / half;
   for (const { row, copy } of rows) {
-    let ownBias = copy < 0 ? bias(row) : 0;
+    let keepsBias = copy < 0;
     if (copy < 0) {
       const element = layer.constantElements[row - firstConstant] ?? -1;
       if (element >= 0) keep(row, element);
-    } else
-      forEachKept(layer.masks, copy * layout.rowBytes, { from: 0, to: layout.elements.length }, (bit) => {
-        const element = layout.elements[bit] ?? 0;
-        if (element === ownBiasElement) ownBias = bias(row);
+    } else {
+      const count = keptBits(layer.masks, copy * layout.rowBytes, layout, kept);
+      for (let k = 0; k < count; k++) {
+        const element = layout.elements[kept[k] ?? 0] ?? 0;
+        if (element === ownBiasElement) keepsBias = true;
         else keep(row, element);
-      });
-    builder.endRow(ownBias);
+      }
+    }
+    builder.endRow(keepsBias && biasScale > 0 ? biasScale * reader.bias(row) : 0);
   }
   const { convolution } = view;
   return {
@@ -136,30 +140,58 @@ function deeperLayer(
   };
 }
 
-/** Collects edges row by row. */
+/** Returns for each element col·taps + tap of a source row its element among the active columns, −1 for a pruned column. */
+function activePlaces(
+  columns: readonly ActiveRow[],
+  { cols, taps }: { cols: number; taps: number },
+): Int32Array {
+  const places = new Int32Array(cols * taps).fill(-1);
+  columns.forEach(({ row }, column) => {
+    for (let tap = 0; tap < taps; tap++) places[row * taps + tap] = column * taps + tap;
+  });
+  return places;
+}
+
+/** Returns how many bits are set: as many edges as a layer's masks keep, biases included. */
+function countBits(bytes: Uint8Array): number {
+  let count = 0;
+  for (let k = 0; k < bytes.length; k++) for (let byte = bytes[k] ?? 0; byte !== 0; byte &= byte - 1) count++;
+  return count;
+}
+
+/** Collects edges row by row, in arrays that have room for all of them. */
 class SparseBuilder {
-  private readonly elements: number[] = [];
-  private readonly values: number[] = [];
-  private readonly offsets: number[] = [0];
-  private readonly biases: number[] = [];
+  private readonly elements: Int32Array;
+  private readonly values: Float64Array;
+  private readonly offsets: Int32Array;
+  private readonly biases: Float64Array;
+  private rows = 0;
+  private edges = 0;
+
+  constructor(rows: number, edgesMax: number) {
+    this.elements = new Int32Array(edgesMax);
+    this.values = new Float64Array(edgesMax);
+    this.offsets = new Int32Array(rows + 1);
+    this.biases = new Float64Array(rows);
+  }
 
   edge(element: number, value: number): void {
-    this.elements.push(element);
-    this.values.push(value);
+    this.elements[this.edges] = element;
+    this.values[this.edges++] = value;
   }
 
   endRow(bias: number): void {
-    this.offsets.push(this.elements.length);
-    this.biases.push(bias);
+    this.biases[this.rows++] = bias;
+    this.offsets[this.rows] = this.edges;
   }
 
   build(): Pick<SparseLayer, 'rows' | 'rowOffsets' | 'elements' | 'values' | 'bias'> {
     return {
-      rows: this.biases.length,
-      rowOffsets: Int32Array.from(this.offsets),
-      elements: Int32Array.from(this.elements),
-      values: Float64Array.from(this.values),
-      bias: Float64Array.from(this.biases),
+      rows: this.rows,
+      rowOffsets: this.offsets,
+      elements: this.elements.subarray(0, this.edges),
+      values: this.values.subarray(0, this.edges),
+      bias: this.biases,
     };
   }
 }
