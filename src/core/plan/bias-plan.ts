@@ -5,11 +5,12 @@
  * large enough for twice the largest bias target expected. In a first layer with φ(0) ≠ 0 that target contains the
  * intercept d·Σ v of the row, which spreads like √(kept edges), so there the block can be hundreds of samples long.
  */
-import { type Activation, activate, isPositivelyHomogeneous } from '../network/activation.ts';
+
 import { misuse } from '../errors.ts';
 import { longBlockSizeMax } from '../limits.ts';
+import { type Activation, activate, isPositivelyHomogeneous } from '../network/activation.ts';
 import type { BiasInit } from '../source/source-network.ts';
-import { constantEdges } from './constants.ts';
+import { constantEdges, isUsefulConstant } from './constants.ts';
 import type { LayerView } from './layer-view.ts';
 
 /** What the bias plan of one target layer is made from. */
@@ -57,6 +58,8 @@ const longSizeMin = 56;
 /** Fraction bits of a constant's value in bias units: |c| ≤ 2^e is at most 2^23. */
 const constantBits = 23;
 const biasGainMax = 16;
+/** Constants of a layer at least: edges of one constant share its value, and a few shared values may share a divisor. */
+const distinctConstantsMin = 8;
 
 /** Returns the plan for one target layer's biases. */
 export function planBias(question: BiasQuestion): BiasPlan {
@@ -116,11 +119,15 @@ function constantSpread(question: BiasQuestion, biasGain: number): Spread {
   if (question.biasInit === 'zero' && atRest !== 0) return { mean: atRest, max: atRest, usableShare: 1 };
   const range = question.biasInit === 'zero' ? question.unbiasedMax : biasGain;
   const values = Array.from({ length: 64 }, (_, k) => pass(range * ((2 * k + 1) / 64 - 1)));
-  const usable = values.filter((value) => value !== 0);
   const max = Math.max(pass(range), pass(-range));
+  const usable = values.filter((value) => isUsefulConstant(value, max));
   const mean = usable.reduce((sum, value) => sum + value, 0) / Math.max(1, usable.length);
   const isChosen = question.biasInit === 'zero' && question.index > 0;
-  return { mean: isChosen ? 0.7 * max : mean, max, usableShare: isChosen ? 1 : usable.length / values.length };
+  return {
+    mean: isChosen ? 0.7 * max : mean,
+    max,
+    usableShare: isChosen ? 1 : usable.length / values.length,
+  };
 }
 
 /** Quantised biases need constants that are whole multiples of one unit: φ(β) ∝ β with uniform biases. */
@@ -133,7 +140,10 @@ function blockSize(needed: number, ordinary: number): number {
   return needed <= exactSizeMax ? needed : Math.max(longSizeMin, needed);
 }
 
-function constantRows(question: BiasQuestion, { size, usableShare }: { size: number; usableShare: number }): number {
+function constantRows(
+  question: BiasQuestion,
+  { size, usableShare }: { size: number; usableShare: number },
+): number {
   const { view, index } = question;
   const [top, left, bottom, right] = index === 0 ? (view.convolution?.padding ?? [0, 0, 0, 0]) : [0, 0, 0, 0];
   const positions = (view.inputSize[0] + top + bottom) * (view.inputSize[1] + left + right);
@@ -145,14 +155,19 @@ function constantRows(question: BiasQuestion, { size, usableShare }: { size: num
       `Cannot plan the biases of layer ${view.layer.name}: its padding leaves no kernel position that always reads inside, expected --bias-init uniform or less padding`,
     );
   }
-  const rows = Math.ceil(size / edgesPerRow);
+  const rows = Math.max(Math.ceil(size / edgesPerRow), Math.min(size, distinctConstantsMin));
   const margin = usableShare < 1 ? Math.ceil(2.5 * Math.sqrt(rows)) + 2 : 0;
   return Math.ceil((rows + margin) / usableShare);
 }
 
 function units(
   { view, gain, gridBits, tolerance }: BiasQuestion,
-  { biasGain, size, constantMax, quantised }: { biasGain: number; size: number; constantMax: number; quantised: boolean },
+  {
+    biasGain,
+    size,
+    constantMax,
+    quantised,
+  }: { biasGain: number; size: number; constantMax: number; quantised: boolean },
 ): Pick<BiasPlan, 'biasUnit' | 'biasTolerance' | 'biasQuantum'> {
   if (quantised) {
     const biasUnit = (gain * biasGain) / 2 ** (2 * (gridBits - 1));

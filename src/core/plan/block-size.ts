@@ -62,17 +62,20 @@ export async function chooseBlock(search: BlockSearch): Promise<BlockChoice> {
   }
   if (best === undefined || !Number.isFinite(best.cost)) throw hopeless(search);
   const spec = search.specOf(best.choice);
-  const result = await run(search, spec, finalTrials(spec, search.setting.rule));
+  const result = await run(search, spec, finalTrials(search, spec));
   return { ...best.choice, spec, result };
 }
 
-async function bestGain(search: BlockSearch, blockSize: number): Promise<{ choice: BlockOption; cost: number }> {
+async function bestGain(
+  search: BlockSearch,
+  blockSize: number,
+): Promise<{ choice: BlockOption; cost: number }> {
   let best: { choice: BlockOption; cost: number } | undefined;
   for (const gainFactor of search.setting.exact ? [1] : gainFactors) {
     const choice = { blockSize, gainFactor };
     const spec = search.specOf(choice);
     if (spec.tolerance < 0) continue;
-    const result = await run(search, spec, finalTrials(spec, search.setting.rule) / 16);
+    const result = await run(search, spec, finalTrials(search, spec) / 4);
     const cost = blockSize * expectedTries(result.rowSuccess);
     if (best === undefined || cost < best.cost) best = { choice, cost };
   }
@@ -81,7 +84,12 @@ async function bestGain(search: BlockSearch, blockSize: number): Promise<{ choic
 
 function run(search: BlockSearch, spec: Omit<ProbeSpec, 'trials'>, trials: number): Promise<ProbeResult> {
   const { setting, view, blocksPerWeight } = search;
-  return probe(setting, view, { ...spec, trials: Math.ceil(trials), population: nonzeroWeights(view), blocksPerWeight });
+  return probe(setting, view, {
+    ...spec,
+    trials: Math.ceil(trials),
+    population: nonzeroWeights(view),
+    blocksPerWeight,
+  });
 }
 
 /** Mean number of rows tried per copy, infinite beyond reason. */
@@ -91,9 +99,10 @@ function expectedTries(rowSuccess: Float64Array): number {
 }
 
 /** Trials that take about a second: fewer where a block is costly (half sums of 2^(n/2) entries). */
-function finalTrials(spec: Omit<ProbeSpec, 'trials'>, rule: string): number {
+function finalTrials({ setting }: BlockSearch, spec: Omit<ProbeSpec, 'trials'>): number {
   const halfSums = 2 ** (spec.blockSize / 2);
-  const easy = rule === 'fewest' && spec.tolerance * 2 ** spec.blockSize > 2 ** 33;
+  const subsetsWithin = (2 ** spec.blockSize * (2 * spec.tolerance + 1)) / 2 ** (setting.gridBits + 2);
+  const easy = setting.rule === 'fewest' && subsetsWithin > 30;
   return Math.max(1600, Math.min(48_000, 48_000 * (easy ? 1 : 64 / halfSums)));
 }
 

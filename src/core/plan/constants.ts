@@ -29,24 +29,47 @@ export interface ConstantNeuron {
   readonly map: ConstantMap;
 }
 
-/** Returns the constant edges that rows of the layer `view` may keep, ordered by element; zeros are left out. */
-export function constantEdges(constants: readonly ConstantNeuron[], view: LayerView, padding: boolean): ConstantEdge[] {
+/** Constants smaller than the largest by more than this factor are no use as samples. */
+const usefulShare = 1 / 32;
+
+/** Tells whether a constant is worth an edge, next to the largest one. */
+export function isUsefulConstant(value: number, largest: number): boolean {
+  return value !== 0 && Math.abs(value) >= usefulShare * largest;
+}
+
+/**
+ * Returns the constant edges that rows of the layer `view` may keep, tap by tap and then constant by constant, so that the
+ * first few already have different values.
+ * @param padding the layer's convolution pads its input (source layer 1 has done so for the first one).
+ */
+export function constantEdges(
+  constants: readonly ConstantNeuron[],
+  view: LayerView,
+  padding: boolean,
+): ConstantEdge[] {
   const edges: ConstantEdge[] = [];
-  for (const { row, map } of constants)
-    for (let tap = 0; tap < view.taps; tap++) {
+  for (let tap = 0; tap < view.taps; tap++)
+    for (const { row, map } of constants) {
       const value = tapValue(map, view, { tap, padding });
-      if (value !== undefined && value !== 0) edges.push({ element: row * view.taps + tap, value });
+      if (value !== undefined) edges.push({ element: row * view.taps + tap, value });
     }
-  return edges;
+  const largest = edges.reduce((max, { value }) => Math.max(max, Math.abs(value)), 0);
+  return edges.filter(({ value }) => isUsefulConstant(value, largest));
 }
 
 /** The value that one tap reads at every output position, or undefined if they differ. */
-function tapValue(map: ConstantMap, view: LayerView, { tap, padding }: { tap: number; padding: boolean }): number | undefined {
+function tapValue(
+  map: ConstantMap,
+  view: LayerView,
+  { tap, padding }: { tap: number; padding: boolean },
+): number | undefined {
   const { convolution } = view;
   if (convolution === null) return map[tap];
   const [rows, columns] = view.linearSize;
   const [top, left] = padding ? convolution.padding : [0, 0];
-  const height = padding ? view.inputSize[0] : view.inputSize[0] + convolution.padding[0] + convolution.padding[2];
+  const height = padding
+    ? view.inputSize[0]
+    : view.inputSize[0] + convolution.padding[0] + convolution.padding[2];
   const width = map.length / height;
   const down = Math.floor(tap / convolution.kernel[1]) * convolution.dilations[0] - top;
   const right = (tap % convolution.kernel[1]) * convolution.dilations[1] - left;
@@ -104,14 +127,20 @@ export interface ConstantChoice {
  * Returns the edge each constant row of a deeper source layer keeps: with uniform biases, or φ(0) ≠ 0, none; else the one
  * that makes the constant largest.
  */
-export function chooseConstantEdges(place: ConstantSource, edges: readonly ConstantEdge[], view: LayerView): ConstantChoice[] {
+export function chooseConstantEdges(
+  place: ConstantSource,
+  edges: readonly ConstantEdge[],
+  view: LayerView,
+): ConstantChoice[] {
   const none = place.source.biasInit === 'uniform' || constantMap(0, view)[0] !== 0;
   const reader = readerOf(place);
   return rowsOf(place).map((row) => {
     let element = -1;
     let best = 0;
     for (const edge of none ? [] : edges) {
-      const value = Math.abs(constantMap(realWeight(place, reader.weight(row, edge.element)) * edge.value, view)[0] ?? 0);
+      const value = Math.abs(
+        constantMap(realWeight(place, reader.weight(row, edge.element)) * edge.value, view)[0] ?? 0,
+      );
       if (value > best) {
         best = value;
         element = edge.element;
@@ -124,12 +153,17 @@ export function chooseConstantEdges(place: ConstantSource, edges: readonly Const
 /** Returns the constants of a deeper source layer behind the target layer's steps. */
 export function deeperConstants(
   place: ConstantSource,
-  { choices, edges, view }: { choices: readonly ConstantChoice[]; edges: readonly ConstantEdge[]; view: LayerView },
+  {
+    choices,
+    edges,
+    view,
+  }: { choices: readonly ConstantChoice[]; edges: readonly ConstantEdge[]; view: LayerView },
 ): ConstantNeuron[] {
   const reader = readerOf(place);
   const values = new Map(edges.map((edge) => [edge.element, edge.value]));
   return choices.map(({ row, element }) => {
-    const kept = element < 0 ? 0 : realWeight(place, reader.weight(row, element)) * (values.get(element) ?? 0);
+    const kept =
+      element < 0 ? 0 : realWeight(place, reader.weight(row, element)) * (values.get(element) ?? 0);
     return { row, map: constantMap(realBias(place, reader, row) + kept, view) };
   });
 }
@@ -163,5 +197,8 @@ function realWeight(place: ConstantSource, integer: number): number {
 
 function realBias(place: ConstantSource, reader: SourceLayerReader, row: number): number {
   if (place.source.biasInit === 'zero') return 0;
-  return ((place.source.layers[place.sourceLayer]?.biasGain ?? 0) * reader.bias(row)) / 2 ** (place.source.gridBits - 1);
+  return (
+    ((place.source.layers[place.sourceLayer]?.biasGain ?? 0) * reader.bias(row)) /
+    2 ** (place.source.gridBits - 1)
+  );
 }

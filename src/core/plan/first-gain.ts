@@ -1,7 +1,13 @@
 /**
  * The gain of source layer 1: how far into the nonlinearity the univariate layer reaches (mathematics.md §4).
  */
-import { type Activation, type Interval, isPositivelyHomogeneous, linearisation, remainder } from '../network/activation.ts';
+import {
+  type Activation,
+  type Interval,
+  isPositivelyHomogeneous,
+  linearisation,
+  remainder,
+} from '../network/activation.ts';
 
 /**
  * Returns the largest gain for which |φ(z) − d − m·z| ≤ share·m·|z| for all |z| ≤ gain·max|x|: then linearising φ changes

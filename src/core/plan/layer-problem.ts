@@ -44,7 +44,9 @@ export function layerProblem(place: LayerPlace, inputs: LayerInputs): LayerProbl
     groupOffsets: offsets(inputs.groups.map((group) => group.columns.length)),
     groupColumns: Int32Array.from(inputs.groups.flatMap((group) => group.columns)),
     groupChannels: Int32Array.from(inputs.groups.map((group) => group.channel)),
-    groupMultipliers: products ? Int32Array.from(inputs.groups.flatMap((group) => group.multipliers ?? [])) : null,
+    groupMultipliers: products
+      ? Int32Array.from(inputs.groups.flatMap((group) => group.multipliers ?? []))
+      : null,
     sampleShift: layer.sampleShift,
     rule: plan.rule,
     tolerance: layer.tolerance,
@@ -64,7 +66,9 @@ export function neuronTargets(place: LayerPlace, neuron: number): Int32Array {
   const { view } = place;
   const unit = layerPlan(place).weightUnit;
   const size = view.channels * view.taps;
-  return Int32Array.from(view.weights.subarray(neuron * size, (neuron + 1) * size), (weight) => Math.round(weight / unit));
+  return Int32Array.from(view.weights.subarray(neuron * size, (neuron + 1) * size), (weight) =>
+    Math.round(weight / unit),
+  );
 }
 
 /** Returns the bias target of one neuron in bias units, a whole number. */
@@ -84,7 +88,9 @@ function biasProblem(place: LayerPlace, constants: readonly ConstantEdge[]): Bia
   const quantised = layer.biasQuantum > 0;
   const sampleShift = quantised ? 0 : plan.source.gridBits - 1;
   const scale = (gain * 2 ** sampleShift) / (half * layer.biasUnit);
-  const usable = constants.filter(({ value }) => !quantised || isWhole(value * scale)).slice(0, layer.biasBlockSize);
+  const usable = constants
+    .filter(({ value }) => !quantised || isWhole(value * scale))
+    .slice(0, layer.biasBlockSize);
   const intercept = index === 0 ? linearisation(plan.univariate.activation).intercept : 0;
   return {
     elements: Int32Array.from(usable, ({ element }) => element),

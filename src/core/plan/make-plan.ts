@@ -57,7 +57,9 @@ interface Setting {
 export async function makePlan(network: Network, options: PlanOptions, solver: Solver): Promise<Plan> {
   checkOptions(options);
   const setting = settingOf(network, options);
-  const choices = await Promise.all(setting.views.map((_, index) => chooseLayerBlock(setting, index, solver)));
+  const choices = await Promise.all(
+    setting.views.map((_, index) => chooseLayerBlock(setting, index, solver)),
+  );
   const gains = choices.map((choice, index) => layerGain(setting, index, choice.spec));
   const biases = planBiases(setting, { choices, gains });
   const layers = setting.views.map((_, index) => layerPlanOf(setting, index, { choices, biases }));
@@ -87,7 +89,9 @@ function checkOptions({ mode, epsilon, gridBits, copies, inputRange }: PlanOptio
   if (!(gridBits >= gridBitsMin && gridBits <= gridBitsMax))
     throw misuse(`Cannot plan with --grid-bits ${gridBits}: expected ${gridBitsMin} to ${gridBitsMax}`);
   if (mode === 'exact' && gridBits > exactGridBitsMax)
-    throw misuse(`Cannot plan --exact with --grid-bits ${gridBits}: expected at most ${exactGridBitsMax}, or --epsilon instead of --exact`);
+    throw misuse(
+      `Cannot plan --exact with --grid-bits ${gridBits}: expected at most ${exactGridBitsMax}, or --epsilon instead of --exact`,
+    );
   if (mode === 'tolerance' && !(epsilon > 0 && epsilon < 1))
     throw misuse(`Cannot plan with --epsilon ${epsilon}: expected a number between 0 and 1, or --exact`);
   if (copies !== 'auto' && !(copies >= 1 && copies <= exactBlockSizeMax))
@@ -134,7 +138,7 @@ function plainSpec(setting: Setting, index: number, option: BlockOption): Omit<P
     ? weightQuantum(weightMax, gridBits)
     : (option.gainFactor * (weightMax || 1)) / 2 ** (gridBits - 1);
   const tolerance = exact ? 0 : Math.floor((setting.epsilon * (weightMax || 1)) / weightUnit - 0.5);
-  return { blockSize: option.blockSize, weightUnit, tolerance, sampleShift: 0, preferredShare: null };
+  return { blockSize: option.blockSize, weightUnit, tolerance, sampleShift: 0, univariate: null };
 }
 
 /** Products: brought back to the grid by a shift when they are longer; then each is rounded by up to half a unit. */
@@ -148,7 +152,8 @@ function univariateSpec(setting: Setting, option: BlockOption): Omit<ProbeSpec, 
     : (option.gainFactor * (view.weightMax || 1) * 2 ** sampleShift) / 2 ** (2 * (gridBits - 1));
   const rounding = 0.5 + (sampleShift > 0 ? option.blockSize / 2 : 0);
   const tolerance = exact ? 0 : Math.floor((setting.epsilon * (view.weightMax || 1)) / weightUnit - rounding);
-  return { blockSize: option.blockSize, weightUnit, tolerance, sampleShift, preferredShare: preferredShare(setting, view.channels) };
+  const univariate = { preferredShare: preferredShare(setting, view.channels), channels: view.channels };
+  return { blockSize: option.blockSize, weightUnit, tolerance, sampleShift, univariate };
 }
 
 /** Share of the univariate rows that find an input where their weight is of the preferred kind. */
@@ -196,7 +201,9 @@ function planBiases(
 }
 
 function stepActivations(setting: Setting, index: number): Activation[] {
-  return viewAt(setting, index).layer.steps.flatMap((step) => (step.kind === 'activation' ? [step.activation] : []));
+  return viewAt(setting, index).layer.steps.flatMap((step) =>
+    step.kind === 'activation' ? [step.activation] : [],
+  );
 }
 
 /** In the target's units. Exact mode: biases that cannot be quantised are solved to a small part of a quantum. */
@@ -224,7 +231,11 @@ function layerPlanOf(
   if (choice === undefined || bias === undefined) throw new Error(`layer ${index} has no block`);
   const copies = choices[index + 1]?.blockSize ?? 1;
   const success = [...choice.result.rowSuccess].filter((_, neuron) => isUsed(setting, index, neuron));
-  const budget = rowBudget(success, { copies, delta: setting.options.failureProbability / setting.views.length });
+  const budget = rowBudget(success, {
+    copies,
+    delta: setting.options.failureProbability / setting.views.length,
+    missFactorMax: choice.result.missFactorMax,
+  });
   return {
     copies,
     ...budget,
@@ -270,7 +281,8 @@ function sourceLayers(
   },
 ): SourceLayer[] {
   const view = viewAt(setting, 0);
-  const rows = univariateRows(setting, parts.choices[0]?.blockSize ?? 0) + (parts.biases[0]?.constantRows ?? 0);
+  const rows =
+    univariateRows(setting, parts.choices[0]?.blockSize ?? 0) + (parts.biases[0]?.constantRows ?? 0);
   const first: SourceLayer = {
     rows,
     cols: view.channels + (needsOnesInput(setting) ? 1 : 0),
@@ -290,12 +302,18 @@ function sourceLayers(
   return result;
 }
 
-/** Rows of source layer 1 so that every used input gets its block: a little more where only one sign will do. */
-function univariateRows({ views, signGroups, options }: Setting, blockSize: number): number {
+/**
+ * Rows of source layer 1 so that every used input gets its block: a little more where only one sign will do, and in exact
+ * mode as many as it takes for nearly all kept weights to be ±1 grid unit, where a row finds such a weight more often than not.
+ */
+function univariateRows(setting: Setting, blockSize: number): number {
+  const { views, signGroups, options } = setting;
   const used = (views[0]?.usedChannels ?? new Uint8Array(0)).reduce((sum, flag) => sum + flag, 0);
   const needs = used * blockSize * (signGroups === 'both' ? 2 : 1) * (1 + 1.5 * 2 ** -options.gridBits);
   const deviations = Math.sqrt(2 * Math.log(1 / options.failureProbability));
   if (used === 0) return 0;
+  if (options.mode === 'exact' && preferredShare(setting, used) > 0.5)
+    return Math.ceil(needs / preferredShare(setting, used) + 2 * 2 ** options.gridBits);
   if (signGroups === 'any') return Math.ceil(needs + 4);
   const share = signGroups === 'positive' ? 1 - 2 ** -used : 1;
   return Math.ceil(needs / share + deviations * Math.sqrt(2 * blockSize * Math.min(used, 8)) + 12);

@@ -86,6 +86,9 @@ export function firstConstantRow(source: SourceNetwork, sourceLayer: number, con
 }
 
 /** Returns the factor M that Σ u·v is multiplied by to give a target weight: m₊ + m₋ for `both`, else m₊. */
-export function groupSlope(signGroups: SignGroups, slopes: { slopePositive: number; slopeNegative: number }): number {
+export function groupSlope(
+  signGroups: SignGroups,
+  slopes: { slopePositive: number; slopeNegative: number },
+): number {
   return signGroups === 'both' ? slopes.slopePositive + slopes.slopeNegative : slopes.slopePositive;
 }

@@ -18,8 +18,11 @@ export interface ProbeSpec {
   readonly weightUnit: number;
   readonly tolerance: number;
   readonly sampleShift: number;
-  /** Null for plain samples; else the share of univariate weights that can be of the preferred kind (plan/univariate.ts). */
-  readonly preferredShare: number | null;
+  /**
+   * Null for plain samples; else how many input channels share the univariate weights, and the share of those weights that can be
+   * of the preferred kind (plan/univariate.ts).
+   */
+  readonly univariate: { readonly preferredShare: number; readonly channels: number } | null;
   readonly trials: number;
 }
 
@@ -38,6 +41,8 @@ export interface ProbeSetting {
 export interface ProbeResult {
   /** Mean probability that a block with a nonzero target has no subset. */
   readonly missProbability: number;
+  /** By how much the true miss probability may exceed the sampled one: two standard deviations of the count of misses. */
+  readonly missFactorMax: number;
   /** Mean number of samples in the subsets found. */
   readonly meanSubsetSize: number;
   /** Probability that each neuron's row becomes a copy, its bias block left aside; shape [neurons]. */
@@ -55,16 +60,34 @@ export function nonzeroWeights(view: LayerView): Float64Array {
   return view.weights.filter((weight) => weight !== 0);
 }
 
-/** Solves `spec.trials` blocks for weights drawn from the layer. */
+/** What a probe draws its targets from. */
+export type ProbePopulation = { readonly population: Float64Array; readonly blocksPerWeight: 1 | 2 };
+
+/**
+ * Solves `spec.trials` blocks for weights drawn from the layer. Where few channels share their univariate weights, one unlucky
+ * set of them spoils every row, so several sets are tried and the worst is believed.
+ */
 export async function probe(
   setting: ProbeSetting,
   view: LayerView,
-  spec: ProbeSpec & { readonly population: Float64Array; readonly blocksPerWeight: 1 | 2 },
+  spec: ProbeSpec & ProbePopulation,
+): Promise<ProbeResult> {
+  const sets = spec.univariate === null ? 1 : Math.max(1, Math.floor(8 / spec.univariate.channels));
+  const results: ProbeResult[] = [];
+  for (let set = 0; set < sets; set++) results.push(await probeOnce(setting, view, { ...spec, set }));
+  return results.reduce((worst, result) => (result.missProbability > worst.missProbability ? result : worst));
+}
+
+async function probeOnce(
+  setting: ProbeSetting,
+  view: LayerView,
+  spec: ProbeSpec & ProbePopulation & { readonly set: number },
 ): Promise<ProbeResult> {
   const { population } = spec;
   const draws = new PhiloxStream(setting.seed, 2 * (firstProbeLayer + setting.index) + 1);
-  const weights = Float64Array.from({ length: population.length === 0 ? 0 : spec.trials }, (_, trial) =>
-    population[Math.floor(((draws.at(trial) >>> 0) / 2 ** 32) * population.length)] ?? 0,
+  const weights = Float64Array.from(
+    { length: population.length === 0 ? 0 : spec.trials },
+    (_, trial) => population[Math.floor(((draws.at(trial) >>> 0) / 2 ** 32) * population.length)] ?? 0,
   );
   const problem = probeProblem(setting, spec, weights.length);
   const result = await setting.solver.solve(problem, probeTile(problem, weights, spec.weightUnit));
@@ -74,12 +97,17 @@ export async function probe(
   });
   return {
     missProbability: table.mean(),
+    missFactorMax: table.factorMax(),
     meanSubsetSize: result.copyRows.length === 0 ? 0 : bitCount(result.masks) / result.copyRows.length,
     rowSuccess: rowSuccess(view, table, spec.blocksPerWeight),
   };
 }
 
-function probeProblem(setting: ProbeSetting, spec: ProbeSpec, rows: number): LayerProblem {
+function probeProblem(
+  setting: ProbeSetting,
+  spec: ProbeSpec & { readonly set: number },
+  rows: number,
+): LayerProblem {
   const { blockSize } = spec;
   return {
     seed: setting.seed,
@@ -92,7 +120,8 @@ function probeProblem(setting: ProbeSetting, spec: ProbeSpec, rows: number): Lay
     groupOffsets: Int32Array.of(0, blockSize),
     groupColumns: Int32Array.from({ length: blockSize }, (_, column) => column),
     groupChannels: Int32Array.of(0),
-    groupMultipliers: spec.preferredShare === null ? null : multipliers(setting, blockSize, spec.preferredShare),
+    groupMultipliers:
+      spec.univariate === null ? null : multipliers(setting, spec, spec.univariate.preferredShare),
     sampleShift: spec.sampleShift,
     rule: setting.rule,
     tolerance: spec.tolerance,
@@ -108,19 +137,28 @@ function probeProblem(setting: ProbeSetting, spec: ProbeSpec, rows: number): Lay
 }
 
 /** Univariate weights as the assignment of plan/univariate.ts would leave them. */
-function multipliers(setting: ProbeSetting, count: number, preferredShare: number): Int32Array {
+function multipliers(
+  setting: ProbeSetting,
+  { blockSize, set }: { readonly blockSize: number; readonly set: number },
+  preferredShare: number,
+): Int32Array {
   const draws = new PhiloxStream(setting.seed, 2 * (firstProbeLayer + setting.index) + 3);
   const half = 2 ** (setting.gridBits - 1);
-  return Int32Array.from({ length: count }, (_, k) => {
-    const any = gridInteger(draws.at(k), setting.gridBits) || 1;
-    if (k >= Math.round(preferredShare * count)) return any;
+  return Int32Array.from({ length: blockSize }, (_, k) => {
+    const any = gridInteger(draws.at(set * blockSize + k), setting.gridBits) || 1;
+    if (k >= Math.round(preferredShare * blockSize)) return any;
     if (setting.exact) return any < 0 ? -1 : 1;
     return Math.abs(any) >= half / 2 ? any : any < 0 ? any - half / 2 : any + half / 2 - 1;
   });
 }
 
 function probeTile(problem: LayerProblem, weights: Float64Array, unit: number): Tile {
-  const neurons: TileNeuron[] = Array.from(weights, (_, trial) => ({ neuron: trial, firstRow: trial, rowCount: 1, wanted: 1 }));
+  const neurons: TileNeuron[] = Array.from(weights, (_, trial) => ({
+    neuron: trial,
+    firstRow: trial,
+    rowCount: 1,
+    wanted: 1,
+  }));
   return {
     id: 'probe',
     sourceLayer: problem.sourceLayer,
@@ -152,12 +190,21 @@ class MissTable {
     return (this.misses.reduce((sum, count) => sum + count, 0) + 0.5) / (trials + 1);
   }
 
-  /** log(1 − P(miss)) by bucket. */
+  factorMax(): number {
+    const misses = this.misses.reduce((sum, count) => sum + count, 0);
+    return (misses + 2 * Math.sqrt(misses) + 2) / (misses + 0.5);
+  }
+
+  /** log(1 − P(miss)) by bucket: each bucket's own rate, drawn to the mean where trials are few, with the mean kept. */
   logHits(): Float64Array {
     const mean = this.mean();
-    return this.misses.map((count, bucket) =>
-      Math.log1p(-Math.min(0.999999, (count + priorTrials * mean) / ((this.trials[bucket] ?? 0) + priorTrials))),
+    const rates = this.misses.map(
+      (count, bucket) => (count + priorTrials * mean) / ((this.trials[bucket] ?? 0) + priorTrials),
     );
+    const trials = this.trials.reduce((sum, count) => sum + count, 0);
+    const expected = rates.reduce((sum, rate, bucket) => sum + rate * (this.trials[bucket] ?? 0), 0);
+    const scale = trials === 0 ? 1 : (mean * trials) / expected;
+    return rates.map((rate) => Math.log1p(-Math.min(0.999999, rate * scale)));
   }
 
   bucket(weight: number): number {

@@ -13,14 +13,18 @@ export interface RowBudget {
   readonly reserve: number;
 }
 
-/** The sampled success rate is itself uncertain; the reserve is sized for this many times the failures. */
-const failureMargin = 1.3;
+/** The sampled success rate is itself uncertain; the reserve is sized for at least this many times the misses. */
+const missFactorMin = 1.3;
 
 /**
  * Returns pool and reserve.
+ * @param missFactorMax by how much the true miss probability may exceed the one that `success` was computed from.
  * @param success probability that a row of each neuron is a copy; shape [neurons], neurons that want none left out.
  */
-export function rowBudget(success: readonly number[], { copies, delta }: { copies: number; delta: number }): RowBudget {
+export function rowBudget(
+  success: readonly number[],
+  { copies, delta, missFactorMax }: { copies: number; delta: number; missFactorMax: number },
+): RowBudget {
   if (success.length === 0) return { pool: 0, reserve: 0 };
   const mean = success.reduce((sum, s) => sum + copies / s, 0) / success.length;
   const pool = Math.max(copies, Math.ceil(mean - 1e-9));
@@ -28,18 +32,24 @@ export function rowBudget(success: readonly number[], { copies, delta }: { copie
   let variance = 0;
   let worst = 0;
   for (const s of success) {
-    const careful = Math.max(s / 2, 1 - failureMargin * (1 - s));
+    const careful = s ** Math.max(missFactorMin, missFactorMax);
     const moments = excessMoments({ copies, success: careful, pool });
     overflow += moments.mean;
     variance += moments.square - moments.mean ** 2;
     worst = Math.max(worst, 1 / careful);
   }
   const logOdds = Math.log(1 / delta);
-  return { pool, reserve: Math.ceil(overflow + Math.sqrt(2 * variance * logOdds) + worst * Math.max(1, logOdds / 4)) };
+  return {
+    pool,
+    reserve: Math.ceil(overflow + Math.sqrt(2 * variance * logOdds) + worst * Math.max(1, logOdds / 4)),
+  };
 }
 
 /** Mean and mean square of (N − pool)⁺ for N negative binomial. */
-function excessMoments({ copies, success, pool }: { copies: number; success: number; pool: number }): { mean: number; square: number } {
+function excessMoments({ copies, success, pool }: { copies: number; success: number; pool: number }): {
+  mean: number;
+  square: number;
+} {
   let probability = success ** copies;
   let mean = 0;
   let square = 0;

@@ -18,7 +18,14 @@ export function layerProblemDigest(problem: LayerProblem): string {
   const { bias, seed, groupOffsets, groupColumns, groupChannels, groupMultipliers, ...numbers } = problem;
   const { elements, values, ...biasNumbers } = bias;
   hash.update(ascii(JSON.stringify({ seed: seed.toString(), numbers, biasNumbers })));
-  for (const array of [groupOffsets, groupColumns, groupChannels, groupMultipliers ?? new Int32Array(0), elements, values])
+  for (const array of [
+    groupOffsets,
+    groupColumns,
+    groupChannels,
+    groupMultipliers ?? new Int32Array(0),
+    elements,
+    values,
+  ])
     hash.update(lengthPrefixed(array));
   return bytesToHex(hash.digest());
 }

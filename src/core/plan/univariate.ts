@@ -17,6 +17,9 @@ export const noInput = -1;
 /** Inputs that a row looks at before it takes the best it saw; bounds the cost for wide inputs. */
 const windowInputs = 2048;
 
+/** Inputs that suit a row before it stops looking and serves the one that wants most. */
+const candidateMax = 4;
+
 /**
  * Returns the input kept by each row of source layer 1, {@link noInput} for none; shape [rows]. Constant rows keep none, or
  * the constant input (the last column) when the input is extended.
@@ -77,22 +80,28 @@ class Needs {
     return this.take(reader, row, (weight) => weight !== 0);
   }
 
-  /** Goes round the inputs from where the last row stopped, and takes the first that is wanted and accepted. */
+  /** Goes round the inputs from where the last row stopped; of the first few accepted ones, the one that wants most is taken. */
   private take(reader: SourceLayerReader, row: number, accept: (weight: number) => boolean): number {
     const tries = Math.min(this.channels, windowInputs);
-    for (let step = 0; step < tries; step++) {
+    let best = noInput;
+    let bestSlot = 0;
+    let found = 0;
+    for (let step = 0; step < tries && found < candidateMax; step++) {
       const input = (this.next + step) % this.channels;
       if (!this.wants(input)) continue;
       const weight = reader.weight(row, input);
       const slot = this.slot(input, weight);
       if (!accept(weight) || (this.wanted[slot] ?? 0) === 0 || (this.positiveOnly && weight < 0)) continue;
-      this.wanted[slot] = (this.wanted[slot] ?? 0) - 1;
-      this.open--;
-      this.next = (input + 1) % this.channels;
-      return input;
+      found++;
+      if (best !== noInput && (this.wanted[slot] ?? 0) <= (this.wanted[bestSlot] ?? 0)) continue;
+      best = input;
+      bestSlot = slot;
     }
-    this.next = (this.next + tries) % this.channels;
-    return noInput;
+    if (best === noInput) return noInput;
+    this.wanted[bestSlot] = (this.wanted[bestSlot] ?? 0) - 1;
+    this.open--;
+    this.next = (best + 1) % this.channels;
+    return best;
   }
 
   private wants(input: number): boolean {
