@@ -1,0 +1,140 @@
+/**
+ * `tombola search TARGET`, `tombola plan TARGET` and `tombola search --resume DIR`.
+ */
+import { join } from 'node:path';
+import { misuse } from '../../core/errors.ts';
+import type { Interval } from '../../core/network/activation.ts';
+import type { CommandContext, Outcome } from '../command-context.ts';
+import { type LoadedData, loadData } from '../load-data.ts';
+import { type LoadedTarget, loadTarget } from '../load-target.ts';
+import type { RawOptions } from '../option-table.ts';
+import { fromHere, quote, verifyCommand } from '../report/command-line.ts';
+import { planFigures, planText } from '../report/plan-text.ts';
+import type { Summary } from '../report/summary.ts';
+import { summaryText, verdictLine } from '../report/summary-text.ts';
+import { readRunConfig, writeRunConfig } from '../run-config.ts';
+import { createRunFolder, runFiles } from '../run-folder.ts';
+import { planSearch, runSearch } from '../run-search.ts';
+import { parseSearchOptions, type SearchOptions } from '../search-options.ts';
+
+/** Prints what a search would cost, and searches nothing. */
+export async function planCommand(
+  targetPath: string,
+  raw: RawOptions,
+  context: CommandContext,
+): Promise<Outcome> {
+  const options = parseSearchOptions(raw);
+  const target = loadTarget(targetPath, options.activation?.value);
+  noteAssumedRange(options, context);
+  const planned = await planSearch({ target, options, progress: context.progress, signal: context.signal });
+  context.print(
+    context.isJson ? JSON.stringify(planFigures(planned, target), null, 2) : `\n${planText(planned, target)}`,
+  );
+  return 0;
+}
+
+/** Searches into a new run folder and prints the summary. */
+export async function searchCommand(
+  targetPath: string,
+  raw: RawOptions,
+  context: CommandContext,
+): Promise<Outcome> {
+  const { folder, summary, search } = await searchIntoNewFolder(targetPath, raw, context);
+  printSearch({ ...search, folder, summary }, context);
+  return summary.verified ? 0 : 1;
+}
+
+/** A search whose files are loaded and whose options fit them. */
+interface ReadySearch {
+  readonly target: LoadedTarget;
+  readonly options: SearchOptions;
+  readonly data: LoadedData | null;
+}
+
+/** Searches into a new run folder; the folder is made only when everything that can be checked before has been. */
+export async function searchIntoNewFolder(
+  targetPath: string,
+  raw: RawOptions,
+  context: CommandContext,
+): Promise<{ folder: string; summary: Summary; search: ReadySearch }> {
+  const options = parseSearchOptions(raw);
+  const search = loadSearch(targetPath, options);
+  noteAssumedRange(options, context);
+  const folder = createRunFolder(raw.get('out'), {
+    name: options.name ?? search.target.name,
+    date: new Date(),
+  });
+  writeRunConfig(folder, search.target, options);
+  const summary = await runIn(folder, search, context);
+  return { folder, summary, search };
+}
+
+/** Goes on with an interrupted run. */
+export async function resumeCommand(
+  { folder, targetPath }: { folder: string; targetPath: string | undefined },
+  raw: RawOptions,
+  context: CommandContext,
+): Promise<Outcome> {
+  const unfit = [...raw.keys()].find((name) => name !== 'threads');
+  if (unfit !== undefined)
+    throw misuse(
+      `Cannot use --${unfit} with --resume: a resumed run keeps its options, only --threads may change`,
+    );
+  const config = readRunConfig(folder);
+  const options = parseSearchOptions(new Map([...config.options, ...raw]));
+  const search = loadSearch(targetPath ?? config.target, options);
+  if (search.target.sha256 !== config.targetSha256)
+    throw misuse(
+      `Cannot resume ${folder}: the target ${search.target.path} has changed (digest ${search.target.sha256.slice(0, 16)}…, expected ${config.targetSha256.slice(0, 16)}…); start a new run`,
+    );
+  const summary = await runIn(folder, search, context);
+  printSearch({ ...search, folder, summary }, context);
+  return summary.verified ? 0 : 1;
+}
+
+function loadSearch(targetPath: string, options: SearchOptions): ReadySearch {
+  const target = loadTarget(targetPath, options.activation?.value);
+  const data = options.data === null ? null : loadData(options.data, options.scaling, target.network);
+  if (data !== null) checkRange(data.inputs, options.plan.inputRange);
+  return { target, options, data };
+}
+
+/** A search of hours must not end in the discovery that its data lie outside the declared range. */
+function checkRange(inputs: Float32Array, [low, high]: Interval): void {
+  const slack = 1e-6 * Math.max(Math.abs(low), Math.abs(high));
+  const outside = inputs.find((value) => !(value >= low - slack && value <= high + slack));
+  if (outside !== undefined)
+    throw misuse(
+      `Cannot search with input range ${low},${high}: the images hold the input ${outside}; name the right --scale, --mean and --std, or a wider --input-range`,
+    );
+}
+
+function runIn(folder: string, search: ReadySearch, context: CommandContext): Promise<Summary> {
+  context.onInterrupt(`Go on with: npx tombola search --resume ${quote(fromHere(folder))}`);
+  return runSearch({ ...search, progress: context.progress, signal: context.signal }, folder);
+}
+
+function printSearch(run: ReadySearch & { folder: string; summary: Summary }, context: CommandContext): void {
+  const { folder, summary, target, options } = run;
+  if (context.isJson) {
+    context.print(JSON.stringify({ ...summary, folder }, null, 2));
+    return;
+  }
+  const command = verifyCommand({ ticket: join(folder, runFiles.ticket), target: target.path }, options);
+  context.print(
+    [
+      '',
+      summaryText(summary),
+      '',
+      verdictLine(summary),
+      '',
+      `Files: ${fromHere(folder)}`,
+      `Verify: ${command}`,
+    ].join('\n'),
+  );
+}
+
+function noteAssumedRange(options: SearchOptions, context: CommandContext): void {
+  if (options.isInputRangeAssumed)
+    context.note('Inputs are taken to lie between 0 and 1; if they do not, say so with --input-range LO,HI.');
+}

@@ -1,0 +1,60 @@
+/**
+ * `--config FILE`: options in YAML or JSON under the names they have on the command line, which wins over the file.
+ */
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { failure, misuse } from '../core/errors.ts';
+import { type RawOptions, searchOptionRows } from './option-table.ts';
+import { readInputFile } from './read-input-file.ts';
+
+const scalar = z.union([z.string(), z.number(), z.bigint()]);
+const fileSchema = z.record(z.string(), z.union([scalar, z.boolean(), z.array(scalar).min(1)]));
+
+/**
+ * Returns the options of a config file.
+ * @throws TombolaError (misuse) when it is missing or holds an unknown key, (failure) when it is no YAML.
+ */
+export function readConfigFile(path: string): RawOptions {
+  const parsed = fileSchema.safeParse(parseYaml(path));
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    const where = issue?.path.join('.') ?? '';
+    throw misuse(
+      `Cannot use config file ${path}: ${where === '' ? 'it' : `key ${where}`} is no option, expected lines such as "epsilon: 0.01"`,
+    );
+  }
+  const options = new Map<string, string>();
+  for (const [name, value] of Object.entries(parsed.data)) {
+    const row = searchOptionRows.find((known) => known.name === name);
+    if (row === undefined)
+      throw misuse(
+        `Cannot use config file ${path}: unknown key ${JSON.stringify(name)}, expected one of ${searchOptionRows.map((known) => known.name).join(', ')}`,
+      );
+    if ((row.value === null) !== (typeof value === 'boolean'))
+      throw misuse(
+        `Cannot use config file ${path}: ${name} is ${JSON.stringify(String(value))}, expected ${row.value ?? 'true or false'}`,
+      );
+    if (value !== false) options.set(name, String(value));
+  }
+  return options;
+}
+
+/** Returns `under` overlaid with `over`. Of --exact and --epsilon only the overlay's survives. */
+export function mergeOptions(under: RawOptions, over: RawOptions): RawOptions {
+  const merged = new Map(under);
+  if (over.has('exact')) merged.delete('epsilon');
+  if (over.has('epsilon')) merged.delete('exact');
+  for (const [name, text] of over) merged.set(name, text);
+  return merged;
+}
+
+/** Whole numbers come as bigint, so that a seed keeps all its 64 bits. */
+function parseYaml(path: string): unknown {
+  const text = new TextDecoder().decode(readInputFile(path, 'config file'));
+  try {
+    return parse(text, { intAsBigInt: true, maxAliasCount: 0 }) ?? {};
+  } catch (cause) {
+    const [line] = (cause instanceof Error ? cause.message : String(cause)).split('\n');
+    throw failure(`Cannot read config file ${path}: ${line}`, cause);
+  }
+}

@@ -1,0 +1,73 @@
+/**
+ * A plan's cost, as text and as JSON.
+ */
+import { sourceWeightCount } from '../../core/source/source-network.ts';
+import type { LoadedTarget } from '../load-target.ts';
+import type { EstimatedPlan } from '../run-search.ts';
+import { formatBytes, formatCount, formatNumber, formatSeconds } from './format-number.ts';
+import { targetWidths } from './summary.ts';
+import { textList, textTable } from './text-table.ts';
+
+/** Returns the plan's figures for `--json`. */
+export function planFigures({ plan, estimate, seconds }: EstimatedPlan, target: LoadedTarget) {
+  const { source, layers } = plan;
+  return {
+    mode: plan.mode,
+    epsilon: plan.epsilon,
+    rule: plan.rule,
+    seed: source.seed.toString(),
+    gridBits: source.gridBits,
+    inputRange: plan.inputRange,
+    targetDepth: layers.length,
+    sourceDepth: source.layers.length,
+    targetWidths: targetWidths(target),
+    sourceWidths: [source.layers[0]?.cols ?? 0, ...source.layers.map(({ rows }) => rows)],
+    sourceWeights: sourceWeightCount(source),
+    blocks: estimate.blocks,
+    misses: estimate.misses,
+    ticketBytes: estimate.ticketBytes,
+    predictedSeconds: estimate.seconds,
+    seconds: { plan: seconds },
+    layers: estimate.layers.map((layer, index) => ({
+      ...layer,
+      copies: layers[index]?.copies,
+      pool: layers[index]?.pool,
+      reserve: layers[index]?.reserve,
+      missProbability: layers[index]?.prediction.missProbability,
+      rowSuccess: layers[index]?.prediction.rowSuccess,
+    })),
+    targetSha256: target.sha256,
+  };
+}
+
+/** Returns the plan's figures for people. */
+export function planText(planned: EstimatedPlan, target: LoadedTarget): string {
+  const figures = planFigures(planned, target);
+  const { univariate } = planned.plan;
+  const first = ['1', 'the input', formatCount(figures.sourceWidths[1] ?? 0), '–', '–', '–', '–', '–'];
+  const rows = figures.layers.map((layer, index) => [
+    String(index + 2),
+    layer.name,
+    formatCount(figures.sourceWidths[index + 2] ?? 0),
+    String(layer.copies ?? '–'),
+    formatCount(layer.blocks),
+    formatCount(layer.misses),
+    formatBytes(layer.maskBytes),
+    formatSeconds(layer.seconds),
+  ]);
+  const header = ['source layer', 'stands for', 'rows', 'copies each', 'blocks', 'misses', 'mask', 'time'];
+  const accuracy =
+    figures.mode === 'exact' ? `exact on ${figures.gridBits} bits` : `ε ${formatNumber(figures.epsilon)}`;
+  return [
+    textTable(header, [first, ...rows]),
+    textList([
+      ['accuracy', `${accuracy}, rule ${figures.rule}`],
+      ['source weights', `${formatCount(figures.sourceWeights)}, from seed ${figures.seed}`],
+      ['first block', `${univariate.blockSize} samples a weight`],
+      ['blocks', formatCount(figures.blocks)],
+      ['misses', `${formatCount(figures.misses)} rows expected in vain`],
+      ['ticket', `about ${formatBytes(figures.ticketBytes)}`],
+      ['search time', `about ${formatSeconds(figures.predictedSeconds)} on this machine`],
+    ]),
+  ].join('\n\n');
+}

@@ -1,0 +1,165 @@
+/**
+ * A run's folder on disk:
+ *
+ *   config.json          options, target and versions: enough to go on with
+ *   metrics.jsonl        one line per layer, pass and tile
+ *   state/               solved tiles, until the ticket is sealed
+ *   ticket.safetensors   the ticket; while it is being checked, ticket.safetensors.partial
+ *   summary.json         the figures; its presence means the run is complete
+ *   README.md            model card
+ */
+import {
+  appendFileSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  writeSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { failure, misuse, TombolaError } from '../core/errors.ts';
+import { systemErrorCode } from './read-input-file.ts';
+
+/** Names of the files in a run folder. */
+export const runFiles = {
+  config: 'config.json',
+  metrics: 'metrics.jsonl',
+  state: 'state',
+  ticket: 'ticket.safetensors',
+  partialTicket: 'ticket.safetensors.partial',
+  summary: 'summary.json',
+  card: 'README.md',
+} as const;
+
+/** Default folders of runs with one name on one day: more than anybody starts. */
+const foldersPerDayMax = 10_000;
+
+/**
+ * Makes a run folder and returns its path: `out`, which must be new or empty, or a new one runs/<date>_<name>.
+ * @throws TombolaError (misuse) when `out` has contents or cannot be made.
+ */
+export function createRunFolder(
+  out: string | undefined,
+  run: { readonly name: string; readonly date: Date },
+): string {
+  if (out === undefined) return createDefaultFolder(run);
+  try {
+    mkdirSync(out, { recursive: true });
+    if (readdirSync(out).length === 0) return out;
+  } catch (cause) {
+    throw folderError(out, cause);
+  }
+  throw misuse(
+    `Cannot search into ${out}: the folder is not empty, expected a new one; to go on with it use --resume ${out}`,
+  );
+}
+
+function createDefaultFolder({ name, date }: { readonly name: string; readonly date: Date }): string {
+  const stem = join('runs', `${localDay(date)}_${name.replace(/[^\p{L}\p{N}._-]+/gu, '-')}`);
+  try {
+    mkdirSync(dirname(stem), { recursive: true });
+  } catch (cause) {
+    throw folderError(dirname(stem), cause);
+  }
+  for (let count = 1; count <= foldersPerDayMax; count++) {
+    const path = count === 1 ? stem : `${stem}-${count}`;
+    try {
+      // Not recursive, so that of two processes only one gets the folder.
+      mkdirSync(path);
+      return path;
+    } catch (cause) {
+      if (systemErrorCode(cause) !== 'EEXIST') throw folderError(path, cause);
+    }
+  }
+  throw misuse(`Cannot search into ${stem}: too many runs of that name today, name a folder with --out`);
+}
+
+function localDay(date: Date): string {
+  const two = (value: number): string => String(value).padStart(2, '0');
+  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+}
+
+/** Tells whether the run of a folder is complete. */
+export function isComplete(folder: string): boolean {
+  return existsSync(join(folder, runFiles.summary));
+}
+
+/** Appends one line of JSON to the run's metrics. */
+export function appendMetrics(folder: string, metrics: Readonly<Record<string, unknown>>): void {
+  onDisk(folder, () => appendFileSync(join(folder, runFiles.metrics), `${JSON.stringify(metrics)}\n`));
+}
+
+/** Writes a file so that it is either there in full or not at all, also after a power cut. */
+export function writeDurably(folder: string, name: string, contents: string | Uint8Array): void {
+  const partial = `${name}.partial`;
+  writePartial(folder, partial, contents);
+  seal(folder, partial, name);
+}
+
+/** Writes a file through to the disk under a name for unfinished files. */
+export function writePartial(folder: string, name: string, contents: string | Uint8Array): void {
+  const bytes = typeof contents === 'string' ? new TextEncoder().encode(contents) : contents;
+  onDisk(folder, () => {
+    const file = openSync(join(folder, name), 'w');
+    try {
+      for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written);
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+  });
+}
+
+/** Gives an unfinished file its final name, durably. */
+export function seal(folder: string, partial: string, name: string): void {
+  onDisk(folder, () => {
+    renameSync(join(folder, partial), join(folder, name));
+    if (process.platform === 'win32') return;
+    const directory = openSync(folder, 'r');
+    try {
+      fsyncSync(directory);
+    } finally {
+      closeSync(directory);
+    }
+  });
+}
+
+function onDisk(folder: string, act: () => void): void {
+  try {
+    act();
+  } catch (cause) {
+    const code = systemErrorCode(cause);
+    if (code === undefined) throw cause;
+    throw failure(
+      code === 'ENOSPC' || code === 'EDQUOT'
+        ? `Cannot write into ${folder}: the disk is full; make room, what was solved is kept`
+        : `Cannot write into ${folder}: ${code}; check the folder and its disk`,
+      cause,
+    );
+  }
+}
+
+function folderError(path: string, cause: unknown): unknown {
+  if (cause instanceof TombolaError) return cause;
+  const code = systemErrorCode(cause);
+  if (code === undefined) return cause;
+  if (code === 'ENOSPC' || code === 'EDQUOT')
+    return failure(
+      `Cannot make the run folder ${path}: the disk is full; make room or name another --out`,
+      cause,
+    );
+  const reasons: Readonly<Record<string, string>> = {
+    EEXIST: 'there is a file of that name',
+    ENOTDIR: 'a part of the path is a file',
+    EACCES: 'permission denied',
+    EPERM: 'permission denied',
+    EROFS: 'the disk is read-only',
+  };
+  return misuse(
+    `Cannot make the run folder ${path}: ${reasons[code] ?? code}, expected a new folder; name another --out`,
+    cause,
+  );
+}

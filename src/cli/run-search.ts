@@ -1,0 +1,206 @@
+/**
+ * A search from target to sealed ticket: plan ─ solve ─ write ─ read back and verify ─ seal ─ compare over data ─ report.
+ */
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { type ConstructEvent, type Construction, construct } from '../../coordinator/construct.ts';
+import { openTileStore } from '../../coordinator/engine/tile-store.ts';
+import { openPool } from '../../worker/node/pool.ts';
+import { decodeTicket, encodeTicket } from '../core/format/ticket-file.ts';
+import { makePlan } from '../core/plan/make-plan.ts';
+import type { Plan } from '../core/plan/plan.ts';
+import { type CheckSubject, checkFunction, checkResiduals, secondsSince } from './check-ticket.ts';
+import { fileSha256 } from './file-digest.ts';
+import type { LoadedData } from './load-data.ts';
+import type { LoadedTarget } from './load-target.ts';
+import { estimatePlan, type PlanEstimate } from './plan-estimate.ts';
+import type { Progress } from './progress.ts';
+import { formatCount, formatSeconds } from './report/format-number.ts';
+import { modelCard } from './report/model-card.ts';
+import { type Summary, summarise } from './report/summary.ts';
+import { appendMetrics, runFiles, seal, writeDurably, writePartial } from './run-folder.ts';
+import type { SearchOptions } from './search-options.ts';
+import { abortable, timeProbes } from './timed-solver.ts';
+import { unlessAborted } from './unless-aborted.ts';
+
+/** Everything a search works with. */
+export interface SearchTask {
+  readonly target: LoadedTarget;
+  readonly options: SearchOptions;
+  readonly data: LoadedData | null;
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+}
+
+/** A plan and what it will cost. */
+export interface EstimatedPlan {
+  readonly plan: Plan;
+  readonly estimate: PlanEstimate;
+  readonly seconds: number;
+}
+
+/** Every how many copies a fresh result is rechecked on arrival; the ticket is verified in full before it is sealed. */
+const checkOneIn = 16;
+
+/**
+ * Returns the plan for a target, with its cost on this machine.
+ * @throws TombolaError (misuse) when no plan can do what the options ask.
+ */
+export async function planSearch({
+  target,
+  options,
+  progress,
+  signal,
+}: Omit<SearchTask, 'data'>): Promise<EstimatedPlan> {
+  const start = performance.now();
+  progress.say(`Planning: ${target.network.layers.length} layers, sizes by sampling …`);
+  const pool = openPool({ threads: options.threads });
+  try {
+    const timed = timeProbes(pool, { threads: options.threads, signal });
+    const plan = await unlessAborted(signal, makePlan(target.network, options.plan, timed.solver));
+    const estimate = estimatePlan(plan, target.network, { times: timed.times, threads: options.threads });
+    return { plan, estimate, seconds: secondsSince(start) };
+  } finally {
+    await pool.close();
+  }
+}
+
+/**
+ * Searches, and fills the run folder. A ticket that does not verify stays unsealed and makes the summary say so.
+ * @throws TombolaError when the search cannot go on; what was solved is kept in the folder.
+ * @throws the signal's reason when it aborts; likewise.
+ */
+export async function runSearch(task: SearchTask, folder: string): Promise<Summary> {
+  const { target, options, progress } = task;
+  const planned = await planSearch(task);
+  const solved = await solve(task, planned, folder);
+  const bytes = encodeTicket(solved.construction.ticket);
+  writePartial(folder, runFiles.partialTicket, bytes);
+  const written = readFileSync(join(folder, runFiles.partialTicket));
+  const decoded = decodeTicket(written);
+  const subject: CheckSubject = { decoded, target, threads: options.threads, progress, signal: task.signal };
+  progress.say(
+    `Verifying: every residual of ${formatCount(planned.estimate.blocks)} blocks, from the written file …`,
+  );
+  const residuals = await checkResiduals(subject);
+  if (residuals.fault === null) seal(folder, runFiles.partialTicket, runFiles.ticket);
+  const compared = residuals.fault === null && task.data !== null ? await compare(subject, task.data) : null;
+  const summary = summarise({
+    name: options.name ?? target.name,
+    ticket: decoded.ticket,
+    target,
+    verdict: residuals.verdict,
+    fault: residuals.fault,
+    evaluation: compared?.evaluation ?? null,
+    search: {
+      misses: solved.construction.missedRows,
+      missingCopies: solved.construction.missingCopies,
+      blocksPerSecond: solved.blocksPerSecond,
+    },
+    seconds: {
+      plan: planned.seconds,
+      solve: solved.seconds,
+      verify: residuals.seconds,
+      evaluate: compared?.seconds ?? null,
+    },
+    ticketBytes: written.length,
+    ticketSha256: fileSha256(written),
+  });
+  if (residuals.fault === null) writeReport(task, folder, summary);
+  return summary;
+}
+
+async function compare(subject: CheckSubject, data: LoadedData): ReturnType<typeof checkFunction> {
+  subject.progress.say(`Comparing target and ticket on ${formatCount(data.count)} images …`);
+  return checkFunction(subject, data);
+}
+
+/** The summary comes last, since it marks the run as complete; the solved tiles are of no more use then. */
+function writeReport({ target, options }: SearchTask, folder: string, summary: Summary): void {
+  writeDurably(folder, runFiles.card, modelCard(summary, { target, options, folder }));
+  writeDurably(folder, runFiles.summary, `${JSON.stringify(summary, null, 2)}\n`);
+  rmSync(join(folder, runFiles.state), { recursive: true, force: true });
+}
+
+interface Solved {
+  readonly construction: Construction;
+  readonly seconds: number;
+  readonly blocksPerSecond: number | null;
+}
+
+async function solve(task: SearchTask, { plan, estimate }: EstimatedPlan, folder: string): Promise<Solved> {
+  const { target, options, signal } = task;
+  const start = performance.now();
+  const watch = new SearchWatch(task.progress, estimate, folder);
+  const store = await openTileStore(join(folder, runFiles.state));
+  const pool = openPool({ threads: options.threads });
+  try {
+    const construction = await construct(plan, target.network, {
+      solver: abortable(pool, signal),
+      store,
+      targetSha256: target.sha256,
+      checkOneIn,
+      onEvent: (event) => watch.see(event),
+      signal,
+    });
+    const seconds = secondsSince(start);
+    return {
+      construction,
+      seconds,
+      blocksPerSecond: watch.freshBlocks === 0 ? null : watch.freshBlocks / seconds,
+    };
+  } finally {
+    task.progress.clear();
+    await pool.close();
+    await store.close();
+  }
+}
+
+/** Turns events into progress and metrics. */
+class SearchWatch {
+  /** Blocks solved now rather than read from the store. */
+  freshBlocks = 0;
+  private readonly start = performance.now();
+  /** Blocks in copies of the layers before the one at work, as planned. */
+  private blocksBefore = 0;
+  private readonly progress: Progress;
+  private readonly estimate: PlanEstimate;
+  private readonly folder: string;
+
+  constructor(progress: Progress, estimate: PlanEstimate, folder: string) {
+    this.progress = progress;
+    this.estimate = estimate;
+    this.folder = folder;
+  }
+
+  see(event: ConstructEvent): void {
+    const { kind, layer, pass, copies, copiesWanted, blocks, resumed } = event;
+    const seconds = secondsSince(this.start);
+    if (!resumed) this.freshBlocks += blocks;
+    appendMetrics(this.folder, {
+      event: kind,
+      seconds: Number(seconds.toFixed(3)),
+      'layer/index': layer,
+      'layer/pass': pass,
+      'layer/copies': copies,
+      'layer/copies_wanted': copiesWanted,
+      ...(kind === 'tile' ? { 'tile/blocks': blocks, 'tile/resumed': resumed } : {}),
+    });
+    if (kind === 'layer') this.enter(layer);
+    const layerBlocks = this.estimate.layers[layer]?.blocks ?? 0;
+    const done = this.blocksBefore + (copiesWanted === 0 ? 0 : (layerBlocks * copies) / copiesWanted);
+    const share = this.estimate.blocks === 0 ? 1 : done / this.estimate.blocks;
+    const rate = this.freshBlocks / Math.max(seconds, 1e-3);
+    const left = rate > 0 ? `, ${formatSeconds((this.estimate.blocks - done) / rate)} left` : '';
+    this.progress.show(share, `layer ${layer + 1}, ${formatCount(Math.round(rate))} blocks/s${left}`);
+  }
+
+  private enter(layer: number): void {
+    const { layers } = this.estimate;
+    this.blocksBefore = layers.slice(0, layer).reduce((sum, { blocks }) => sum + blocks, 0);
+    const { name = '', copiesWanted = 0, blocks = 0 } = layers[layer] ?? {};
+    this.progress.say(
+      `Searching layer ${layer + 1} of ${layers.length} (${name}): ${formatCount(copiesWanted)} copies, ${formatCount(blocks)} blocks …`,
+    );
+  }
+}
