@@ -67,5 +67,8 @@ export function decodeTileResult(bytes: Uint8Array): TileResult | undefined {
   const tileId = decodeUtf8(bytes.subarray(headerBytes, headerBytes + idBytes));
   if (tileId === undefined) return undefined;
   const [copyCounts, copyRows, misses] = [numbers(neurons), numbers(copies), numbers(missNumbers)];
-  return { tileId, copyCounts, copyRows, misses, masks: bytes.slice(offset) };
+  // Not slice: Node's Buffer, which looks like a Uint8Array, shares its memory there.
+  const masks = new Uint8Array(maskBytes);
+  masks.set(bytes.subarray(offset));
+  return { tileId, copyCounts, copyRows, misses, masks };
 }
