@@ -86,9 +86,16 @@ function leastOfLargerSize(size: i32, count: i32, target: i32, table: usize): u3
     const wanted = i32x4.splat(target - load<i32>(samples + (<usize>top << 2)));
     let row = i32x4.splat(-1);
     let at = table;
-    for (const end = table + (<usize>(length & ~7) << 2); at != end; at += 32) {
+    for (const end = table + (<usize>(length & ~15) << 2); at != end; at += 64) {
       row = i32x4.min_u(row, i32x4.abs(i32x4.sub(v128.load(at), wanted)));
       row = i32x4.min_u(row, i32x4.abs(i32x4.sub(v128.load(at, 16), wanted)));
+      row = i32x4.min_u(row, i32x4.abs(i32x4.sub(v128.load(at, 32), wanted)));
+      row = i32x4.min_u(row, i32x4.abs(i32x4.sub(v128.load(at, 48), wanted)));
+    }
+    if (length & 8) {
+      row = i32x4.min_u(row, i32x4.abs(i32x4.sub(v128.load(at), wanted)));
+      row = i32x4.min_u(row, i32x4.abs(i32x4.sub(v128.load(at, 16), wanted)));
+      at += 32;
     }
     if (length & 4) {
       row = i32x4.min_u(row, i32x4.abs(i32x4.sub(v128.load(at), wanted)));

@@ -1,7 +1,7 @@
 /**
  * Meet in the middle. The samples are cut into a low half (⌊n/2⌋) and a high half; the sums of each half are sorted by
- * merging (sort-sums.ts), and two pointers walk them. Only sums are sorted: masks are
- * looked up afterwards, for the few pairs of sums that attain the least |residual|.
+ * merging (sort-sums.ts), and two pointers walk them. Only sums are sorted: masks are looked up afterwards, for the few
+ * pairs of sums that attain the least |residual|.
  */
 import {
   fours, leastLane, naturalHigh, naturalLow, samples, sortedHighA, sortedHighB, sortedLowA, sortedLowB, tieCountMax, ties,
