@@ -10,19 +10,38 @@ import { failure } from '../src/core/errors.ts';
 import type { Network } from '../src/core/network/network.ts';
 import { biasRounding } from '../src/core/plan/bias-plan.ts';
 import {
-  chooseConstantEdges,
   type ConstantNeuron,
+  chooseConstantEdges,
   constantEdges,
   deeperConstants,
   univariateConstants,
 } from '../src/core/plan/constants.ts';
-import { type LayerInputs, type LayerPlace, layerPlan, layerProblem } from '../src/core/plan/layer-problem.ts';
+import {
+  type LayerInputs,
+  type LayerPlace,
+  layerPlan,
+  layerProblem,
+} from '../src/core/plan/layer-problem.ts';
 import { type LayerView, layerViews } from '../src/core/plan/layer-view.ts';
 import { firstConstantRow, type Plan } from '../src/core/plan/plan.ts';
-import { blocksPerRow, type LayerProblem, rowMaskBytes, type Solver, type Tile, type TileNeuron, type TileResult } from '../src/core/plan/tile.ts';
+import {
+  blocksPerRow,
+  type LayerProblem,
+  rowMaskBytes,
+  type Solver,
+  type Tile,
+  type TileNeuron,
+  type TileResult,
+} from '../src/core/plan/tile.ts';
 import { cutTiles, layerProblemDigest, poolPass, reservePass } from '../src/core/plan/tiles.ts';
 import { assignInputs, univariateGroups } from '../src/core/plan/univariate.ts';
-import { type MergedTiles, mergeTiles, type SealedLayer, sealLayer, type VerifiedTile } from '../src/core/ticket/merge.ts';
+import {
+  type MergedTiles,
+  mergeTiles,
+  type SealedLayer,
+  sealLayer,
+  type VerifiedTile,
+} from '../src/core/ticket/merge.ts';
 import type { Ticket, TicketLayer } from '../src/core/ticket/ticket.ts';
 import { type TileVerdict, verifyTile } from '../src/core/verify/verify-tile.ts';
 
@@ -80,7 +99,11 @@ interface LayerState {
  * @throws TombolaError (failure) when a neuron that is needed has no copy left to try, saying how many are missing.
  * @throws the signal's reason when it aborts; what was solved by then is in the store.
  */
-export async function construct(plan: Plan, network: Network, options: ConstructOptions): Promise<Construction> {
+export async function construct(
+  plan: Plan,
+  network: Network,
+  options: ConstructOptions,
+): Promise<Construction> {
   const views = layerViews(network);
   const inputs = assignInputs(plan, views[0]?.usedChannels ?? new Uint8Array(0));
   let state = firstState(plan, { views, inputs });
@@ -94,8 +117,18 @@ export async function construct(plan: Plan, network: Network, options: Construct
     totals.missedRows += solved.sealed.missedRows;
     totals.blocks += solved.blocks;
     totals.missingCopies += checkShortfall(place, wanted, solved.sealed);
-    const choices = chooseConstantEdges(constantPlace(plan, index + 1, layerPlan(place).constantRows), state.inputs.constants, view);
-    layers.push(ticketLayer(place, { problem, sealed: solved.sealed, constantElements: choices.map(({ element }) => element) }));
+    const choices = chooseConstantEdges(
+      constantPlace(plan, index + 1, layerPlan(place).constantRows),
+      state.inputs.constants,
+      view,
+    );
+    layers.push(
+      ticketLayer(place, {
+        problem,
+        sealed: solved.sealed,
+        constantElements: choices.map(({ element }) => element),
+      }),
+    );
     state = nextState(place, { state, sealed: solved.sealed, choices, next: views[index + 1] });
   }
   const { mode, epsilon, rule, inputRange, source, univariate } = plan;
@@ -113,14 +146,23 @@ export async function construct(plan: Plan, network: Network, options: Construct
   return { ticket, ...totals };
 }
 
-function firstState(plan: Plan, { views, inputs }: { views: readonly LayerView[]; inputs: Int32Array }): LayerState {
+function firstState(
+  plan: Plan,
+  { views, inputs }: { views: readonly LayerView[]; inputs: Int32Array },
+): LayerState {
   const view = views[0];
   if (view === undefined) throw new Error('a network has at least one layer');
   const { activation, constantRows, extendedInput } = plan.univariate;
-  const constants = univariateConstants(constantPlace(plan, 0, constantRows), activation, { view, isExtended: extendedInput });
+  const constants = univariateConstants(constantPlace(plan, 0, constantRows), activation, {
+    view,
+    isExtended: extendedInput,
+  });
   return {
     constants,
-    inputs: { groups: univariateGroups(plan, inputs, view.channels), constants: constantEdges(constants, view, false) },
+    inputs: {
+      groups: univariateGroups(plan, inputs, view.channels),
+      constants: constantEdges(constants, view, false),
+    },
   };
 }
 
@@ -146,11 +188,23 @@ function nextState(
     first += count;
     return { channel, columns, multipliers: null };
   });
-  return { constants, inputs: { groups, constants: next === undefined ? [] : constantEdges(constants, next, true) } };
+  return {
+    constants,
+    inputs: { groups, constants: next === undefined ? [] : constantEdges(constants, next, true) },
+  };
 }
 
-function constantPlace(plan: Plan, sourceLayer: number, rowCount: number): Parameters<typeof univariateConstants>[0] {
-  return { source: plan.source, sourceLayer, rowCount, firstRow: firstConstantRow(plan.source, sourceLayer, rowCount) };
+function constantPlace(
+  plan: Plan,
+  sourceLayer: number,
+  rowCount: number,
+): Parameters<typeof univariateConstants>[0] {
+  return {
+    source: plan.source,
+    sourceLayer,
+    rowCount,
+    firstRow: firstConstantRow(plan.source, sourceLayer, rowCount),
+  };
 }
 
 /** Copies each neuron needs: none if nothing downstream reads it. */
@@ -166,7 +220,11 @@ async function solveLayer(
   { problem, wanted, options }: { problem: LayerProblem; wanted: Int32Array; options: ConstructOptions },
 ): Promise<{ sealed: SealedLayer; blocks: number }> {
   const seal = { neurons: place.view.neurons, rowBytes: rowMaskBytes(problem) };
-  const run = new LayerRun(place, { problem, options, copiesWanted: wanted.reduce((sum, count) => sum + count, 0) });
+  const run = new LayerRun(place, {
+    problem,
+    options,
+    copiesWanted: wanted.reduce((sum, count) => sum + count, 0),
+  });
   await run.pass(0, poolPass(place, wanted));
   let reserveUsed = 0;
   for (let pass = 1; ; pass++) {
@@ -190,7 +248,10 @@ class LayerRun {
   private readonly options: ConstructOptions;
   private readonly problemDigest: string;
 
-  constructor(place: LayerPlace, run: { problem: LayerProblem; options: ConstructOptions; copiesWanted: number }) {
+  constructor(
+    place: LayerPlace,
+    run: { problem: LayerProblem; options: ConstructOptions; copiesWanted: number },
+  ) {
     this.place = place;
     this.problem = run.problem;
     this.options = run.options;
@@ -237,7 +298,10 @@ class LayerRun {
     this.report('tile', { pass: tile.pass, blocks, resumed });
   }
 
-  private report(kind: ConstructEvent['kind'], event: Pick<ConstructEvent, 'pass' | 'blocks' | 'resumed'>): void {
+  private report(
+    kind: ConstructEvent['kind'],
+    event: Pick<ConstructEvent, 'pass' | 'blocks' | 'resumed'>,
+  ): void {
     const { copies, copiesWanted, place } = this;
     this.options.onEvent({ kind, layer: place.index, copies, copiesWanted, ...event });
   }
@@ -261,7 +325,11 @@ function checkShortfall(place: LayerPlace, wanted: Int32Array, sealed: SealedLay
 
 function ticketLayer(
   place: LayerPlace,
-  { problem, sealed, constantElements }: { problem: LayerProblem; sealed: SealedLayer; constantElements: readonly number[] },
+  {
+    problem,
+    sealed,
+    constantElements,
+  }: { problem: LayerProblem; sealed: SealedLayer; constantElements: readonly number[] },
 ): TicketLayer {
   const { biasTolerance, biasUnit, biasQuantum, biasBlockSize, weightUnit } = layerPlan(place);
   const exact = place.plan.mode === 'exact';

@@ -47,6 +47,7 @@ function chunkedLinear(linear: Linear): ChunkedLinear {
     padding: window.padding,
     scatter: scatterDense(linear.weights),
     gather: null,
+    edges: null,
   };
 }
 

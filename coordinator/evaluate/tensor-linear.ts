@@ -10,6 +10,7 @@ import type { Tensor, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import type { Padding, Pair } from '../../src/core/network/network.ts';
 import { type Shape, windowPositions } from '../../src/core/network/shapes.ts';
 import type { TensorFlow } from './backend.ts';
+import { convolveEdges, type EdgeConvolution } from './edge-convolution.ts';
 import { type Batch, padSpatial } from './tensor-steps.ts';
 
 /** Writes the weights of rows first … first + count − 1 into a chunk of shape [places, count]; places[element] is −1 for none. */
@@ -34,6 +35,8 @@ export interface ChunkedLinear {
   readonly scatter: ScatterRows;
   /** Set when no row has more than one edge: a row is value·input[element] + bias, with value 0 for a row without edges. */
   readonly gather: { readonly elements: Int32Array; readonly values: Float32Array } | null;
+  /** Set for a convolution with so few edges that it is faster edge by edge. */
+  readonly edges: EdgeConvolution | null;
 }
 
 /** Layers with fewer weights are multiplied as they are: looking for dead columns would cost more than it saves. */
@@ -54,6 +57,8 @@ export function applyChunkedLinear(
     return { tensor: biasOnly(tf, batch, linear, shape), shape };
   if (linear.gather !== null && isPointwise)
     return { tensor: gatherRows(tf, batch, linear.gather, linear.bias), shape };
+  if (linear.edges !== null)
+    return { tensor: convolveEdges(tf, batch.tensor as Tensor4D, linear.edges), shape };
   const tensor = tf.tidy(() =>
     linear.kind === 'dense'
       ? multiply(tf, batch.tensor as Tensor2D, linear, weightBytesMax)
@@ -63,7 +68,10 @@ export function applyChunkedLinear(
 }
 
 /** Returns the shape behind a linear map. */
-export function linearShape(input: Shape, linear: Omit<ChunkedLinear, 'bias' | 'scatter' | 'gather'>): Shape {
+export function linearShape(
+  input: Shape,
+  linear: Omit<ChunkedLinear, 'bias' | 'scatter' | 'gather' | 'edges'>,
+): Shape {
   const [, height = 0, width = 0] = input;
   return linear.kind === 'dense' ? [linear.rows] : [linear.rows, ...windowPositions([height, width], linear)];
 }

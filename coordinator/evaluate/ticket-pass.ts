@@ -10,6 +10,15 @@ import type { TensorFlow } from './backend.ts';
 import { type ChunkedNetwork, defaultPassBounds, forwardPass, type PassBounds } from './forward-pass.ts';
 import type { ChunkedLinear, ScatterRows } from './tensor-linear.ts';
 
+/** Share of edges kept up to which a convolution runs edge by edge, see edge-convolution.ts. */
+const defaultEdgeShareMax = 0.08;
+
+/** Bounds of a ticket's pass. The result does not depend on them, up to float32 rounding. */
+export interface TicketPassBounds extends PassBounds {
+  /** Share of edges kept up to which a convolution runs edge by edge: 0 for never, 1 for always. */
+  readonly edgeShareMax?: number;
+}
+
 /**
  * Returns the ticket's outputs [count, outputs] in float32 for inputs [count, ...inputShape], channels first.
  * @throws TombolaError (failure) when a step does not fit the shape before it.
@@ -19,12 +28,12 @@ export async function sparsePass(
   network: SparseNetwork,
   inputs: Float32Array,
   count: number,
-  bounds: PassBounds = defaultPassBounds,
+  { edgeShareMax = defaultEdgeShareMax, ...bounds }: TicketPassBounds = defaultPassBounds,
 ): Promise<Float32Array> {
-  return forwardPass(tf, chunkedTicket(network), { inputs, count }, bounds);
+  return forwardPass(tf, chunkedTicket(network, edgeShareMax), { inputs, count }, bounds);
 }
 
-function chunkedTicket(network: SparseNetwork): ChunkedNetwork {
+function chunkedTicket(network: SparseNetwork, edgeShareMax: number): ChunkedNetwork {
   return {
     inputShape: network.inputShape,
     inputSteps: network.inputSteps,
@@ -34,10 +43,15 @@ function chunkedTicket(network: SparseNetwork): ChunkedNetwork {
         bias: Float32Array.from(layer.bias),
         scatter: scatterSparse(layer),
         gather: singleEdges(layer),
+        edges: isFastByEdges(layer, edgeShareMax) ? layer : null,
       },
       steps: layer.steps,
     })),
   };
+}
+
+function isFastByEdges({ kind, rows, cols, taps, elements }: SparseLayer, shareMax: number): boolean {
+  return kind === 'convolution' && elements.length <= shareMax * rows * cols * taps;
 }
 
 function singleEdges(layer: SparseLayer): ChunkedLinear['gather'] {

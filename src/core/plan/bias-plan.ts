@@ -50,10 +50,12 @@ export interface BiasPlan {
 
 /** Samples of an ordinary bias block: enough that one in some ten thousand rows misses. */
 const ordinaryBlockSize = 22;
+/** Samples beyond log₂(range / tolerance) that make a miss rare. */
+const spareBits = 9;
 /** Exact hits of 14-bit products want a few more. */
 const quantisedBlockSize = 28;
 /** Blocks between these sizes are neither quick to solve exactly nor long enough for the greedy walk. */
-const exactSizeMax = 28;
+const exactSizeMax = 32;
 const longSizeMin = 56;
 /** Fraction bits of a constant's value in bias units: |c| ≤ 2^e is at most 2^23. */
 const constantBits = 23;
@@ -70,7 +72,7 @@ export function planBias(question: BiasQuestion): BiasPlan {
   if (reach === 0) return noBias(question, biasGain, spread);
   const quantised = isQuantised(question);
   const needed = Math.ceil((8 * reach) / (gain * spread.mean));
-  const size = blockSize(needed, quantised ? quantisedBlockSize : ordinaryBlockSize);
+  const size = blockSize(needed, quantised ? quantisedBlockSize : resolvingSize(question, spread.max));
   if (!(size <= longBlockSizeMax))
     throw misuse(
       `Cannot plan the biases of layer ${view.layer.name}: ${size} constants needed, expected at most ${longBlockSizeMax}; use --bias-init uniform or a target with smaller biases`,
@@ -97,10 +99,15 @@ function noBias(question: BiasQuestion, biasGain: number, spread: Spread): BiasP
   };
 }
 
+/**
+ * Constants as large as the biases they serve need: larger ones would only be coarser. Where φ(0) ≠ 0 constants cannot be small,
+ * and biases of about 1 spread them; elsewhere a saturating φ has nothing to give beyond its range.
+ */
 function chooseBiasGain(question: BiasQuestion, reach: number): number {
   const wanted = Math.max(reach, (question.view.weightMax || 1) / 4) / question.gain;
   if (question.activations.every(isPositivelyHomogeneous)) return wanted;
-  return Math.min(biasGainMax, Math.max(1, wanted));
+  const atRest = question.activations.reduce((value, activation) => activate(activation, value), 0);
+  return Math.min(biasGainMax, atRest === 0 ? 2 * wanted : Math.max(1, wanted));
 }
 
 interface Spread {
@@ -133,6 +140,12 @@ function constantSpread(question: BiasQuestion, biasGain: number): Spread {
 /** Quantised biases need constants that are whole multiples of one unit: φ(β) ∝ β with uniform biases. */
 function isQuantised({ exact, biasInit, activations }: BiasQuestion): boolean {
   return exact && biasInit === 'uniform' && activations.every(isPositivelyHomogeneous);
+}
+
+/** Samples it takes to come within the tolerance: n of them give 2^n sums over a range of some gains. */
+function resolvingSize({ gain, tolerance }: BiasQuestion, constantMax: number): number {
+  const bits = Math.ceil(Math.log2(Math.max(1, (gain * constantMax) / tolerance)));
+  return Math.min(exactSizeMax, Math.max(ordinaryBlockSize, bits + spareBits));
 }
 
 function blockSize(needed: number, ordinary: number): number {

@@ -75,7 +75,7 @@ async function bestGain(
     const choice = { blockSize, gainFactor };
     const spec = search.specOf(choice);
     if (spec.tolerance < 0) continue;
-    const result = await run(search, spec, finalTrials(search, spec) / 4);
+    const result = await run(search, spec, finalTrials(search, spec) / 16);
     const cost = blockSize * expectedTries(result.rowSuccess);
     if (best === undefined || cost < best.cost) best = { choice, cost };
   }
@@ -98,12 +98,16 @@ function expectedTries(rowSuccess: Float64Array): number {
   return mean > expectedTriesMax ? Number.POSITIVE_INFINITY : mean;
 }
 
-/** Trials that take about a second: fewer where a block is costly (half sums of 2^(n/2) entries). */
-function finalTrials({ setting }: BlockSearch, spec: Omit<ProbeSpec, 'trials'>): number {
+/**
+ * Trials of a probe: enough that a miss rate that would spoil every tenth row shows some twenty times, within what takes about a
+ * second; fewer where a block is costly (half sums of 2^(n/2) entries).
+ */
+function finalTrials({ setting, view, blocksPerWeight }: BlockSearch, spec: Omit<ProbeSpec, 'trials'>): number {
   const halfSums = 2 ** (spec.blockSize / 2);
   const subsetsWithin = (2 ** spec.blockSize * (2 * spec.tolerance + 1)) / 2 ** (setting.gridBits + 2);
-  const easy = setting.rule === 'fewest' && subsetsWithin > 30;
-  return Math.max(1600, Math.min(48_000, 48_000 * (easy ? 1 : 64 / halfSums)));
+  const affordable = setting.rule === 'fewest' && subsetsWithin > 30 ? 192_000 : (192_000 * 64) / halfSums;
+  const blocksPerRow = blocksPerWeight * view.channels * view.taps;
+  return Math.max(8_000, Math.min(192_000, affordable, 200 * blocksPerRow));
 }
 
 function hopeless({ view, epsilon, sizes, setting }: BlockSearch): Error {

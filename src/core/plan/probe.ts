@@ -41,7 +41,7 @@ export interface ProbeSetting {
 export interface ProbeResult {
   /** Mean probability that a block with a nonzero target has no subset. */
   readonly missProbability: number;
-  /** By how much the true miss probability may exceed the sampled one: two standard deviations of the count of misses. */
+  /** By how much the true miss probability may exceed the sampled one: three standard deviations of the count of misses. */
   readonly missFactorMax: number;
   /** Mean number of samples in the subsets found. */
   readonly meanSubsetSize: number;
@@ -74,7 +74,9 @@ export async function probe(
 ): Promise<ProbeResult> {
   const sets = spec.univariate === null ? 1 : Math.max(1, Math.floor(8 / spec.univariate.channels));
   const results: ProbeResult[] = [];
-  for (let set = 0; set < sets; set++) results.push(await probeOnce(setting, view, { ...spec, set }));
+  const trials = Math.ceil(spec.trials / sets);
+  for (let set = 0; set < sets; set++)
+    results.push(await probeOnce(setting, view, { ...spec, trials, set }));
   return results.reduce((worst, result) => (result.missProbability > worst.missProbability ? result : worst));
 }
 
@@ -192,7 +194,7 @@ class MissTable {
 
   factorMax(): number {
     const misses = this.misses.reduce((sum, count) => sum + count, 0);
-    return (misses + 2 * Math.sqrt(misses) + 2) / (misses + 0.5);
+    return (misses + 3 * Math.sqrt(misses) + 4) / (misses + 0.5);
   }
 
   /** log(1 − P(miss)) by bucket: each bucket's own rate, drawn to the mean where trials are few, with the mean kept. */

@@ -35,7 +35,10 @@ export interface SealedLayer {
 }
 
 /** Returns the copies of every neuron, in row order. */
-export function sealLayer(tiles: MergedTiles, { neurons, rowBytes }: { neurons: number; rowBytes: number }): SealedLayer {
+export function sealLayer(
+  tiles: MergedTiles,
+  { neurons, rowBytes }: { neurons: number; rowBytes: number },
+): SealedLayer {
   const copies: { row: number; mask: Uint8Array }[][] = Array.from({ length: neurons }, () => []);
   let missedRows = 0;
   for (const { tile, result } of tiles.values()) {

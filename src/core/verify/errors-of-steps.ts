@@ -26,7 +26,11 @@ export function errorBehindSteps(steps: readonly Step[], target: Interval, error
  * φ(z+δ) − φ(z) = φ′(ξ)·δ for some ξ between (mean value theorem, one-sided slopes at kinks), and it is also the difference of
  * two values in known ranges; both intervals hold, so their intersection does.
  */
-function activationError(step: Extract<Step, { kind: 'activation' }>, value: Interval, error: Interval): Interval {
+function activationError(
+  step: Extract<Step, { kind: 'activation' }>,
+  value: Interval,
+  error: Interval,
+): Interval {
   if (error[0] === 0 && error[1] === 0) return error;
   const moved: Interval = [value[0] + Math.min(0, error[0]), value[1] + Math.max(0, error[1])];
   const slopes = slopeRange(step.activation, moved);

@@ -5,7 +5,13 @@
 import { type Activation, type Interval, linearisation, remainderRange } from '../network/activation.ts';
 import { hull, linearIntervals, readsPadding, stepsInterval } from '../network/intervals.ts';
 import type { Network } from '../network/network.ts';
-import { type ConstantEdge, type ConstantNeuron, constantEdges, deeperConstants, univariateConstants } from '../plan/constants.ts';
+import {
+  type ConstantEdge,
+  type ConstantNeuron,
+  constantEdges,
+  deeperConstants,
+  univariateConstants,
+} from '../plan/constants.ts';
 import { firstActivation, type LayerView, layerViews } from '../plan/layer-view.ts';
 import { groupSlope } from '../plan/plan.ts';
 import { SourceLayerReader } from '../source/source-network.ts';
@@ -53,17 +59,30 @@ export interface TicketContext {
   readonly activation: Activation;
   readonly views: readonly LayerView[];
   /** Intervals of what each layer's input channels and neurons can be. */
-  readonly intervals: readonly { readonly inputs: readonly Interval[]; readonly linear: readonly Interval[] }[];
+  readonly intervals: readonly {
+    readonly inputs: readonly Interval[];
+    readonly linear: readonly Interval[];
+  }[];
 }
 
 /** Returns the context of a ticket against its target, or against the quantised target in exact mode. */
 export function ticketContext(ticket: Ticket, target: Network): TicketContext {
   const network = referenceNetwork(target, ticket);
   const views = layerViews(network);
-  return { ticket, network, activation: firstActivation(network), views, intervals: layerIntervals(network, views, ticket.inputRange) };
+  return {
+    ticket,
+    network,
+    activation: firstActivation(network),
+    views,
+    intervals: layerIntervals(network, views, ticket.inputRange),
+  };
 }
 
-function layerIntervals(network: Network, views: readonly LayerView[], inputRange: Interval): TicketContext['intervals'] {
+function layerIntervals(
+  network: Network,
+  views: readonly LayerView[],
+  inputRange: Interval,
+): TicketContext['intervals'] {
   let inputs: readonly Interval[] = Array.from({ length: views[0]?.channels ?? 0 }, () =>
     stepsInterval(network.inputSteps, inputRange),
   );
@@ -82,7 +101,8 @@ export function layerContext(context: TicketContext, index: number): LayerContex
   const view = views[index];
   const range = intervals[index];
   const source = ticket.source.layers[index + 1];
-  if (view === undefined || range === undefined || source === undefined) throw new Error(`there is no layer ${index}`);
+  if (view === undefined || range === undefined || source === undefined)
+    throw new Error(`there is no layer ${index}`);
   const layout = layerLayout(ticket, index, view);
   const half = 2 ** (ticket.source.gridBits - 1);
   const univariate = index === 0 ? univariateContext(context, layout, range.inputs) : null;
@@ -103,7 +123,11 @@ export function layerContext(context: TicketContext, index: number): LayerContex
   };
 }
 
-function univariateContext(context: TicketContext, layout: LayerLayout, inputs: readonly Interval[]): UnivariateContext {
+function univariateContext(
+  context: TicketContext,
+  layout: LayerLayout,
+  inputs: readonly Interval[],
+): UnivariateContext {
   const { ticket, activation, views } = context;
   const scale = (ticket.source.layers[0]?.gain ?? 1) / 2 ** (ticket.source.gridBits - 1);
   const taps = views[0]?.taps ?? 1;
@@ -118,7 +142,12 @@ function univariateContext(context: TicketContext, layout: LayerLayout, inputs: 
       remainderHigh[bit] = range[1];
     }
   });
-  return { ...linearisation(activation), signs: ticket.univariate.signGroups === 'both' ? 2 : 1, remainderLow, remainderHigh };
+  return {
+    ...linearisation(activation),
+    signs: ticket.univariate.signGroups === 'both' ? 2 : 1,
+    remainderLow,
+    remainderHigh,
+  };
 }
 
 /** Returns the constants' edges that rows of target layer `index` may keep, by following the constants from the seed. */
@@ -142,7 +171,11 @@ function firstConstants({ ticket, activation, views }: TicketContext): ConstantN
   return univariateConstants(place, activation, { view, isExtended: extendedInput });
 }
 
-function constantsOf({ ticket, views }: TicketContext, index: number, edges: readonly ConstantEdge[]): ConstantNeuron[] {
+function constantsOf(
+  { ticket, views }: TicketContext,
+  index: number,
+  edges: readonly ConstantEdge[],
+): ConstantNeuron[] {
   const elements = ticket.layers[index]?.constantElements ?? new Int32Array(0);
   const view = views[index];
   if (view === undefined) throw new Error(`there is no layer ${index}`);

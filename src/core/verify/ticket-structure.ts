@@ -18,11 +18,15 @@ const equalWithin = 1e-12;
 export function ticketFault(ticket: Ticket, target: Network, targetSha256: string): string | null {
   if (ticket.targetSha256 !== targetSha256)
     return `the ticket was made for the target ${ticket.targetSha256.slice(0, 16)}…, this one is ${targetSha256.slice(0, 16)}…`;
-  if (ticket.layers.length !== target.layers.length || ticket.source.layers.length !== target.layers.length + 1)
+  if (
+    ticket.layers.length !== target.layers.length ||
+    ticket.source.layers.length !== target.layers.length + 1
+  )
     return `the source has ${ticket.source.layers.length} layers and masks for ${ticket.layers.length}, expected ${target.layers.length + 1} and ${target.layers.length}`;
   if (ticket.mode === 'tolerance' ? !(ticket.epsilon > 0) : ticket.epsilon !== 0)
     return `the tolerance is ${ticket.epsilon}, which ${ticket.mode} mode does not have`;
-  if (!(ticket.inputRange[0] <= ticket.inputRange[1])) return `the input range [${ticket.inputRange.join(', ')}] is empty`;
+  if (!(ticket.inputRange[0] <= ticket.inputRange[1]))
+    return `the input range [${ticket.inputRange.join(', ')}] is empty`;
   const views = layerViews(target);
   return univariateFault(ticket, target, views) ?? shapesFault(ticket, views);
 }
@@ -32,14 +36,21 @@ function univariateFault(ticket: Ticket, target: Network, views: readonly LayerV
   const layer = ticket.source.layers[0];
   const channels = views[0]?.channels ?? 0;
   const cols = channels + (extendedInput ? 1 : 0);
-  if (layer === undefined || layer.cols !== cols || layer.taps !== 1 || layer.rows !== inputs.length || constantRows > layer.rows)
+  if (
+    layer === undefined ||
+    layer.cols !== cols ||
+    layer.taps !== 1 ||
+    layer.rows !== inputs.length ||
+    constantRows > layer.rows
+  )
     return `source layer 1 has another shape than ${inputs.length} × ${cols}`;
   const firstConstant = layer.rows - constantRows;
   const bad = inputs.findIndex((input, row) =>
     row < firstConstant ? input < -1 || input >= channels : input !== (extendedInput ? cols - 1 : -1),
   );
   if (bad >= 0) return `source layer 1, row ${bad} keeps the input ${inputs[bad]}, which it may not`;
-  if (extendedInput && ticket.source.biasInit === 'uniform') return 'the input is extended although the source has biases';
+  if (extendedInput && ticket.source.biasInit === 'uniform')
+    return 'the input is extended although the source has biases';
   const { slopePositive, slopeNegative } = linearisation(firstActivation(target));
   const low = stepsInterval(target.inputSteps, ticket.inputRange)[0];
   if (signGroups === 'any' && slopePositive !== slopeNegative)
@@ -62,7 +73,11 @@ function shapesFault(ticket: Ticket, views: readonly LayerView[]): string | null
 /** Returns what is wrong with one layer of a ticket whose earlier layers are sound. */
 export function layerFault(context: TicketContext, index: number): string | null {
   const where = `source layer ${index + 2}`;
-  const fault = rowsFault(context, index) ?? masksFault(context, index) ?? biasFault(context, index) ?? claimsFault(context, index);
+  const fault =
+    rowsFault(context, index) ??
+    masksFault(context, index) ??
+    biasFault(context, index) ??
+    claimsFault(context, index);
   return fault === null ? null : `${where}: ${fault}`;
 }
 
@@ -72,17 +87,24 @@ function rowsFault({ ticket, views }: TicketContext, index: number): string | nu
   const rows = (ticket.source.layers[index + 1]?.rows ?? 0) - (layer?.constantElements.length ?? 0);
   if (layer === undefined || view === undefined || layer.copyCounts.length !== view.neurons)
     return `copies of ${layer?.copyCounts.length} neurons, expected ${view?.neurons}`;
-  if (layer.copyCounts.some((count) => count < 0) || layer.copyCounts.reduce((sum, count) => sum + count, 0) !== layer.copyRows.length)
+  if (
+    layer.copyCounts.some((count) => count < 0) ||
+    layer.copyCounts.reduce((sum, count) => sum + count, 0) !== layer.copyRows.length
+  )
     return 'the copies per neuron do not add up to the rows';
   const used = views[index + 1]?.usedChannels;
-  const orphan = layer.copyCounts.findIndex((count, neuron) => (used === undefined ? count !== 1 : used[neuron] === 1 && count < 1));
-  if (orphan >= 0) return `neuron ${orphan} has ${layer.copyCounts[orphan]} copies, expected ${used === undefined ? 'one' : 'at least one'}`;
+  const orphan = layer.copyCounts.findIndex((count, neuron) =>
+    used === undefined ? count !== 1 : used[neuron] === 1 && count < 1,
+  );
+  if (orphan >= 0)
+    return `neuron ${orphan} has ${layer.copyCounts[orphan]} copies, expected ${used === undefined ? 'one' : 'at least one'}`;
   const outside = layer.copyRows.find((row) => row < 0 || row >= rows);
   if (outside !== undefined) return `row ${outside} does not exist or is a constant`;
   let copy = 0;
   for (const count of layer.copyCounts)
     for (let k = 0; k < count; k++, copy++)
-      if (k > 0 && (layer.copyRows[copy] ?? 0) <= (layer.copyRows[copy - 1] ?? 0)) return `row ${layer.copyRows[copy]} is out of order`;
+      if (k > 0 && (layer.copyRows[copy] ?? 0) <= (layer.copyRows[copy - 1] ?? 0))
+        return `row ${layer.copyRows[copy]} is out of order`;
   return new Set(layer.copyRows).size === layer.copyRows.length ? null : 'a row is a copy of two neurons';
 }
 
@@ -90,13 +112,14 @@ function masksFault({ ticket, views }: TicketContext, index: number): string | n
   const layer = ticket.layers[index];
   const view = views[index];
   if (layer === undefined || view === undefined) return 'no such layer';
-  if (layer.ownBias && ticket.source.biasInit === 'zero') return 'rows keep their biases, but the source has none';
+  if (layer.ownBias && ticket.source.biasInit === 'zero')
+    return 'rows keep their biases, but the source has none';
   const { rowBytes, elements } = layerLayout(ticket, index, view);
   if (layer.masks.length !== rowBytes * layer.copyRows.length)
     return `${layer.masks.length} bytes of masks, expected ${layer.copyRows.length} rows of ${rowBytes}`;
   const spare = rowBytes * 8 - elements.length;
   for (let copy = 0; spare > 0 && copy < layer.copyRows.length; copy++)
-    if (((layer.masks[(copy + 1) * rowBytes - 1] ?? 0) >> (8 - spare)) !== 0)
+    if ((layer.masks[(copy + 1) * rowBytes - 1] ?? 0) >> (8 - spare) !== 0)
       return `the mask of row ${layer.copyRows[copy]} has a bit that stands for no edge`;
   return null;
 }
@@ -107,11 +130,14 @@ function biasFault(context: TicketContext, index: number): string | null {
   const edges = new Set(edgesInto(context, index).map(({ element }) => element));
   const wrong = layer.biasElements.find((element) => !edges.has(element));
   if (wrong !== undefined) return `the bias block reads edge ${wrong}, which is no constant`;
-  if (new Set(layer.biasElements).size !== layer.biasElements.length) return 'the bias block reads an edge twice';
+  if (new Set(layer.biasElements).size !== layer.biasElements.length)
+    return 'the bias block reads an edge twice';
   const odd = layer.constantElements.find((element) => element !== -1 && !edges.has(element));
   if (odd !== undefined) return `a constant row keeps edge ${odd}, which is no constant`;
   const kept = layer.constantElements.some((element) => element !== -1);
-  return kept && context.ticket.source.biasInit === 'uniform' ? 'a constant row keeps a bias and an edge' : null;
+  return kept && context.ticket.source.biasInit === 'uniform'
+    ? 'a constant row keeps a bias and an edge'
+    : null;
 }
 
 /** The claims that loosen the check must be honest: quanta that span the grid, tolerances no wider than ε. */
@@ -127,7 +153,8 @@ function claimsFault(context: TicketContext, index: number): string | null {
       : `the bias tolerance ${layer.biasTolerance} is wider than ${allowed}`;
   }
   const quantum = weightQuantum(view.weightMax, ticket.source.gridBits);
-  if (!isClose(layer.weightQuantum, quantum)) return `the quantum is ${layer.weightQuantum}, expected ${quantum}`;
+  if (!isClose(layer.weightQuantum, quantum))
+    return `the quantum is ${layer.weightQuantum}, expected ${quantum}`;
   if (Math.max(layer.biasTolerance, layer.biasQuantum) > quantum / 2)
     return `the biases are coarser than half a quantum: ${Math.max(layer.biasTolerance, layer.biasQuantum)}, expected at most ${quantum / 2}`;
   const { sampleScale } = layerContext(context, index);

@@ -70,7 +70,10 @@ export async function verifyTicket(
     const wrong = reports.find((report) => report.fault !== null);
     layers.push(summary(layer, reports));
     if (wrong !== undefined) return { ...refusal(wrong.fault ?? ''), layers };
-    linearisationBound = reports.reduce((max, report) => Math.max(max, report.remainderMax), linearisationBound);
+    linearisationBound = reports.reduce(
+      (max, report) => Math.max(max, report.remainderMax),
+      linearisationBound,
+    );
     const low = Float64Array.from(reports.flatMap((report) => [...report.errorLow]));
     const high = Float64Array.from(reports.flatMap((report) => [...report.errorHigh]));
     certifiedBound = low.reduce((max, value, row) => Math.max(max, -value, high[row] ?? 0), 0);
@@ -118,7 +121,8 @@ function checkLayer(
 }
 
 function summary(layer: TicketLayer, reports: readonly RowsReport[]): LayerVerdict {
-  const total = (pick: (report: RowsReport) => number): number => reports.reduce((sum, report) => sum + pick(report), 0);
+  const total = (pick: (report: RowsReport) => number): number =>
+    reports.reduce((sum, report) => sum + pick(report), 0);
   const largest = (pick: (report: RowsReport) => number): number =>
     reports.reduce((max, report) => Math.max(max, pick(report)), 0);
   return {
@@ -158,5 +162,12 @@ function keptBesides(ticket: Ticket, context: TicketContext): number {
 }
 
 function refusal(fault: string): TicketVerdict {
-  return { fault, layers: [], keptEdges: 0, blocks: 0, certifiedBound: Number.POSITIVE_INFINITY, linearisationBound: 0 };
+  return {
+    fault,
+    layers: [],
+    keptEdges: 0,
+    blocks: 0,
+    certifiedBound: Number.POSITIVE_INFINITY,
+    linearisationBound: 0,
+  };
 }

@@ -37,7 +37,8 @@ function shapeFault(problem: LayerProblem, tile: Tile, result: TileResult): stri
   let copy = 0;
   for (const [index, { neuron, firstRow, rowCount, wanted }] of tile.neurons.entries()) {
     const found = result.copyCounts[index] ?? -1;
-    if (found < 0 || found > wanted || copy + found > copies) return `neuron ${neuron} has ${found} copies, wanted ${wanted}`;
+    if (found < 0 || found > wanted || copy + found > copies)
+      return `neuron ${neuron} has ${found} copies, wanted ${wanted}`;
     const rowEnd = firstRow + rowCount;
     let row = firstRow;
     const skipMisses = (): void => {
@@ -88,8 +89,13 @@ class RowCheck {
     this.rowBytes = Math.ceil(this.bits / 8);
   }
 
-  fault(row: number, mask: Uint8Array, targets: { targets: Int32Array; biasTarget: number }): string | undefined {
-    const { groupOffsets, groupChannels, groupColumns, groupMultipliers, taps, sampleShift, tolerance } = this.problem;
+  fault(
+    row: number,
+    mask: Uint8Array,
+    targets: { targets: Int32Array; biasTarget: number },
+  ): string | undefined {
+    const { groupOffsets, groupChannels, groupColumns, groupMultipliers, taps, sampleShift, tolerance } =
+      this.problem;
     let bit = 0;
     let keptSum = 0;
     for (let group = 0; group < groupChannels.length; group++) {

@@ -1,0 +1,113 @@
+import fc from 'fast-check';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { TombolaError } from '../../src/core/errors.ts';
+import { forward } from '../../src/core/network/forward.ts';
+import type { Network } from '../../src/core/network/network.ts';
+import { elementCount } from '../../src/core/network/shapes.ts';
+import type { PlanOptions } from '../../src/core/plan/make-plan.ts';
+import type { Solver } from '../../src/core/plan/tile.ts';
+import { materialise } from '../../src/core/ticket/materialise.ts';
+import { sparseForward } from '../../src/core/ticket/sparse-forward.ts';
+import { referenceNetwork } from '../../src/core/verify/quantise.ts';
+import { kernelSolver, type Searched, searchInProcess } from '../support/in-process-search.ts';
+import { everyActivation, networkOf, networkRecipe, randomFrom } from '../support/random-network.ts';
+
+let solver: Solver;
+beforeAll(async () => {
+  solver = await kernelSolver();
+});
+
+/** Largest |ticket − reference| over random inputs of the declared range, both in float64 with real activations. */
+function measuredError(network: Network, searched: Searched, options: { seed: number; inputs: number }): number {
+  const random = randomFrom(options.seed);
+  const reference = referenceNetwork(network, searched.ticket);
+  const sparse = materialise(searched.ticket, network);
+  const [low, high] = searched.ticket.inputRange;
+  let error = 0;
+  for (let k = 0; k < options.inputs; k++) {
+    const corner = k % 4 === 0;
+    const input = Float64Array.from({ length: elementCount(network.inputShape) }, () =>
+      corner ? (random() < 0.5 ? low : high) : low + (high - low) * random(),
+    );
+    const expected = forward(reference, input);
+    sparseForward(sparse, input).forEach((value, index) => {
+      error = Math.max(error, Math.abs(value - (expected[index] ?? Number.NaN)));
+    });
+  }
+  return error;
+}
+
+const options: fc.Arbitrary<Partial<PlanOptions>> = fc.record({
+  seed: fc.bigInt(0n, (1n << 64n) - 1n),
+  inputRange: fc.constantFrom<readonly [number, number]>([0, 1], [-1, 1], [-0.4, 2.8], [-2, -0.5]),
+  biasInit: fc.constantFrom('uniform', 'zero'),
+  epsilon: fc.constantFrom(0.05, 0.01),
+  rule: fc.constantFrom('fewest', 'fewest', 'closest'),
+  gridBits: fc.constantFrom(24, 24, 16, 12),
+});
+
+/** What may end a search of a sound target: one clear line, never another error. */
+async function searchOrReason(network: Network, chosen: Partial<PlanOptions>): Promise<Searched | string> {
+  try {
+    return await searchInProcess(network, chosen, solver);
+  } catch (error) {
+    if (error instanceof TombolaError) return error.message;
+    throw error;
+  }
+}
+
+describe('the construction', () => {
+  it('gives every small network a ticket that verifies and stays within its certificate, or says what is missing', async () => {
+    let tickets = 0;
+    let refusals = 0;
+    await fc.assert(
+      fc.asyncProperty(networkRecipe, options, async (recipe, chosen) => {
+        const network = networkOf(recipe);
+        const searched = await searchOrReason(network, chosen);
+        if (typeof searched === 'string') {
+          refusals++;
+          expect(searched).toMatch(/^Cannot /);
+          return;
+        }
+        tickets++;
+        expect(searched.verdict.fault).toBeNull();
+        const error = measuredError(network, searched, { seed: recipe.seed, inputs: 24 });
+        expect(error).toBeLessThanOrEqual(searched.verdict.certifiedBound * (1 + 1e-9) + 1e-12);
+      }),
+      { numRuns: 60, seed: 20221123 },
+    );
+    expect(tickets).toBeGreaterThan(50);
+    expect(refusals).toBeLessThan(8);
+  });
+
+  it.each(everyActivation.map((activation) => [JSON.stringify(activation), activation] as const))(
+    'represents a network with %s in every layer, source layer 1 included',
+    async (_, activation) => {
+      const recipe = { seed: 7, activations: [activation, activation], convolutional: false, pooling: 'none', sparsity: 0, biased: true, padded: false } as const;
+      const network = networkOf(recipe);
+      const searched = await searchInProcess(network, { inputRange: [-1, 1] }, solver);
+      expect(searched.verdict.fault).toBeNull();
+      expect(searched.construction.missingCopies).toBe(0);
+      expect(measuredError(network, searched, { seed: 1, inputs: 40 })).toBeLessThan(0.25);
+    },
+  );
+
+  it('equals the quantised target in exact mode, for positively homogeneous activations', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        networkRecipe,
+        fc.constantFrom(...everyActivation.slice(0, 4)),
+        fc.constantFrom(6, 8),
+        async (recipe, activation, gridBits) => {
+          const network = networkOf({ ...recipe, activations: recipe.activations.map(() => activation) });
+          const searched = await searchOrReason(network, { mode: 'exact', gridBits, inputRange: [-1, 1] });
+          if (typeof searched === 'string') return expect(searched).toMatch(/^Cannot /);
+          expect(searched.verdict.fault).toBeNull();
+          expect(searched.verdict.layers.map((layer) => layer.residualMax)).toEqual(network.layers.map(() => 0));
+          expect(measuredError(network, searched, { seed: recipe.seed, inputs: 12 })).toBeLessThan(1e-9);
+        },
+      ),
+      { numRuns: 20, seed: 20250811 },
+    );
+  });
+});
