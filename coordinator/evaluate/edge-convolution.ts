@@ -1,10 +1,10 @@
 /**
  * Convolution edge by edge, for layers that keep few of their edges: in source layer 2 of a LeNet-5 ticket it is one in forty.
  *
- * A product costs about 0.7 ns here and 0.1 ns in TensorFlow.js, so this pays where fewer than one edge in twelve is kept: the whole pass of that
- * ticket took 13.5 ms of one core an image instead of 19.5. Images
- * are taken eight at a time and lie innermost, [channels, height, width, images]: then one output line of one row is a sum of
- * contiguous runs of the input, one per edge, and eight edges share one pass over it.
+ * A product costs about 0.7 ns here and 0.1 ns in TensorFlow.js, so this pays where fewer than one edge in twelve is kept: the
+ * whole pass of that ticket took 13.5 ms of one core an image instead of 19.5. Images are taken eight at a time and lie
+ * innermost, [channels, height, width, images]: then one output line of one row is a sum of contiguous runs of the input, one
+ * per edge, and eight edges share one pass over it.
  */
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import type { Padding, Pair } from '../../src/core/network/network.ts';

@@ -94,6 +94,27 @@ describe('evaluating a ticket', () => {
     expect((await evaluateTicket({ ...subject, network })).fault).toMatch(/not a finite number/);
   });
 
+  it('finds fault with a network that float32 cannot compute', async () => {
+    const subject = subjectOf('dense');
+    const [first, second, ...others] = subject.network.layers;
+    if (first === undefined || second === undefined) throw new Error('a network of three layers');
+    const { linear: after } = second;
+    const shift = 1e9;
+    // What the first layer's biases add, those of the second take away again.
+    const sums = after.bias.map((bias, row) =>
+      after.weights
+        .subarray(row * after.inputs, (row + 1) * after.inputs)
+        .reduce((sum, weight) => sum - shift * weight, bias),
+    );
+    const layers = [
+      { ...first, linear: { ...first.linear, bias: first.linear.bias.map((bias) => bias + shift) } },
+      { ...second, linear: { ...after, bias: sums } },
+      ...others,
+    ];
+    const found = await evaluateTicket({ ...subject, network: { ...subject.network, layers } });
+    expect(found.fault).toMatch(/differ from the reference passes by .*, expected at most 0.001$/);
+  });
+
   it('refuses inputs and labels of another number', async () => {
     const subject = subjectOf('dense');
     for (const wrong of [
