@@ -18,7 +18,11 @@ beforeAll(async () => {
 });
 
 /** Largest |ticket − reference| over random inputs of the declared range, both in float64 with real activations. */
-function measuredError(network: Network, searched: Searched, options: { seed: number; inputs: number }): number {
+function measuredError(
+  network: Network,
+  searched: Searched,
+  options: { seed: number; inputs: number },
+): number {
   const random = randomFrom(options.seed);
   const reference = referenceNetwork(network, searched.ticket);
   const sparse = materialise(searched.ticket, network);
@@ -83,7 +87,15 @@ describe('the construction', () => {
   it.each(everyActivation.map((activation) => [JSON.stringify(activation), activation] as const))(
     'represents a network with %s in every layer, source layer 1 included',
     async (_, activation) => {
-      const recipe = { seed: 7, activations: [activation, activation], convolutional: false, pooling: 'none', sparsity: 0, biased: true, padded: false } as const;
+      const recipe = {
+        seed: 7,
+        activations: [activation, activation],
+        convolutional: false,
+        pooling: 'none',
+        sparsity: 0,
+        biased: true,
+        padded: false,
+      } as const;
       const network = networkOf(recipe);
       const searched = await searchInProcess(network, { inputRange: [-1, 1] }, solver);
       expect(searched.verdict.fault).toBeNull();
@@ -103,7 +115,9 @@ describe('the construction', () => {
           const searched = await searchOrReason(network, { mode: 'exact', gridBits, inputRange: [-1, 1] });
           if (typeof searched === 'string') return expect(searched).toMatch(/^Cannot /);
           expect(searched.verdict.fault).toBeNull();
-          expect(searched.verdict.layers.map((layer) => layer.residualMax)).toEqual(network.layers.map(() => 0));
+          expect(searched.verdict.layers.map((layer) => layer.residualMax)).toEqual(
+            network.layers.map(() => 0),
+          );
           expect(measuredError(network, searched, { seed: recipe.seed, inputs: 12 })).toBeLessThan(1e-9);
         },
       ),

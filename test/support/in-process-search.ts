@@ -1,7 +1,7 @@
 /** The whole construction in one thread, for tests: plan, construct, encode, decode, verify. */
-import { construct, type Construction } from '../../coordinator/construct.ts';
-import { decodeTicket, encodeTicket } from '../../src/core/format/ticket-file.ts';
+import { type Construction, construct } from '../../coordinator/construct.ts';
 import { networkDigest } from '../../src/core/format/network-file.ts';
+import { decodeTicket, encodeTicket } from '../../src/core/format/ticket-file.ts';
 import type { Network } from '../../src/core/network/network.ts';
 import { makePlan, type PlanOptions } from '../../src/core/plan/make-plan.ts';
 import type { Plan } from '../../src/core/plan/plan.ts';
@@ -40,7 +40,11 @@ export interface Searched {
 }
 
 /** Returns everything a search makes; throws what the search throws. */
-export async function searchInProcess(network: Network, options: Partial<PlanOptions>, solver: Solver): Promise<Searched> {
+export async function searchInProcess(
+  network: Network,
+  options: Partial<PlanOptions>,
+  solver: Solver,
+): Promise<Searched> {
   const plan = await makePlan(network, { ...defaultOptions, ...options }, solver);
   const sha256 = networkDigest(network);
   const construction = await construct(plan, network, {
@@ -53,5 +57,12 @@ export async function searchInProcess(network: Network, options: Partial<PlanOpt
   });
   const bytes = encodeTicket(construction.ticket);
   const { ticket } = decodeTicket(bytes);
-  return { plan, construction, ticket, bytes, sha256, verdict: await verifyTicket(ticket, { network, sha256 }) };
+  return {
+    plan,
+    construction,
+    ticket,
+    bytes,
+    sha256,
+    verdict: await verifyTicket(ticket, { network, sha256 }),
+  };
 }

@@ -64,11 +64,15 @@ export function networkOf(recipe: NetworkRecipe): Network {
   const weight = (fanIn: number): number =>
     random() < recipe.sparsity ? 0 : ((random() + random() + random() - 1.5) * 1.6) / Math.sqrt(fanIn);
   const layers: Layer[] = [];
-  const inputShape: Shape = recipe.convolutional ? [1 + Math.floor(random() * 2), 6, 6] : [3 + Math.floor(random() * 6)];
+  const inputShape: Shape = recipe.convolutional
+    ? [1 + Math.floor(random() * 2), 6, 6]
+    : [3 + Math.floor(random() * 6)];
   let shape = inputShape;
   recipe.activations.forEach((activation, index) => {
     const convolve = recipe.convolutional && shape.length === 3 && index === 0;
-    const linear = convolve ? convolution(shape, recipe, { weight, random }) : dense(shape, 4, recipe, { weight, random });
+    const linear = convolve
+      ? convolution(shape, recipe, { weight, random })
+      : dense(shape, 4, recipe, { weight, random });
     const steps: Step[] = [{ kind: 'activation', activation }];
     if (convolve) steps.push(...poolSteps(recipe.pooling), { kind: 'flatten' });
     layers.push({ name: `layer${index + 1}`, linear, steps });
@@ -106,7 +110,9 @@ function convolution(shape: Shape, recipe: NetworkRecipe, { weight, random }: Dr
     strides: [1 + Math.floor(random() * 2), 1],
     dilations: [1, 1 + Math.floor(random() * 2)],
     padding: [pad, pad, pad, pad],
-    weights: Float64Array.from({ length: 3 * inputs * kernel * kernel }, () => Math.fround(weight(inputs * kernel * kernel))),
+    weights: Float64Array.from({ length: 3 * inputs * kernel * kernel }, () =>
+      Math.fround(weight(inputs * kernel * kernel)),
+    ),
     bias: Float64Array.from({ length: 3 }, () => (recipe.biased ? Math.fround(random() - 0.5) : 0)),
   };
 }

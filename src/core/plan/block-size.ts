@@ -102,7 +102,10 @@ function expectedTries(rowSuccess: Float64Array): number {
  * Trials of a probe: enough that a miss rate that would spoil every tenth row shows some twenty times, within what takes about a
  * second; fewer where a block is costly (half sums of 2^(n/2) entries).
  */
-function finalTrials({ setting, view, blocksPerWeight }: BlockSearch, spec: Omit<ProbeSpec, 'trials'>): number {
+function finalTrials(
+  { setting, view, blocksPerWeight }: BlockSearch,
+  spec: Omit<ProbeSpec, 'trials'>,
+): number {
   const halfSums = 2 ** (spec.blockSize / 2);
   const subsetsWithin = (2 ** spec.blockSize * (2 * spec.tolerance + 1)) / 2 ** (setting.gridBits + 2);
   const affordable = setting.rule === 'fewest' && subsetsWithin > 30 ? 192_000 : (192_000 * 64) / halfSums;

@@ -30,7 +30,7 @@ export interface ConstantNeuron {
 }
 
 /** Constants smaller than the largest by more than this factor are no use as samples. */
-const usefulShare = 1 / 32;
+const usefulShare = 1 / 4;
 
 /** Tells whether a constant is worth an edge, next to the largest one. */
 export function isUsefulConstant(value: number, largest: number): boolean {

@@ -156,11 +156,16 @@ function univariateSpec(setting: Setting, option: BlockOption): Omit<ProbeSpec, 
   return { blockSize: option.blockSize, weightUnit, tolerance, sampleShift, univariate };
 }
 
-/** Share of the univariate rows that find an input where their weight is of the preferred kind. */
-function preferredShare({ options, signGroups }: Setting, channels: number): number {
+/** Share of the kept univariate weights that are of the preferred kind; in tolerance mode there are rows enough for all. */
+function preferredShare(setting: Setting, channels: number): number {
+  if (setting.options.mode === 'tolerance') return 1;
+  return 1 - (1 - preferredChance(setting)) ** Math.min(channels, 2048);
+}
+
+/** Probability that a weight is of the kind plan/univariate.ts prefers: at least half the gain, or ±1 grid unit. */
+function preferredChance({ options, signGroups }: Setting): number {
   const signs = signGroups === 'positive' ? 1 : 2;
-  const chance = options.mode === 'exact' ? signs / 2 ** options.gridBits : signs / 4;
-  return channels === 1 ? Math.min(0.5, 2 * chance) : 1 - (1 - chance) ** Math.min(channels, 2048);
+  return options.mode === 'exact' ? signs / 2 ** options.gridBits : signs / 4;
 }
 
 /** The gain that makes one sample unit worth the layer's weight unit. */
@@ -303,20 +308,26 @@ function sourceLayers(
 }
 
 /**
- * Rows of source layer 1 so that every used input gets its block: a little more where only one sign will do, and in exact
- * mode as many as it takes for nearly all kept weights to be ±1 grid unit, where a row finds such a weight more often than not.
+ * Rows of source layer 1 so that every used input gets its block of preferred weights: a row helps if it has such a weight at
+ * any input that still wants one. In exact mode with few inputs that is rare, and any weight must do.
  */
 function univariateRows(setting: Setting, blockSize: number): number {
   const { views, signGroups, options } = setting;
   const used = (views[0]?.usedChannels ?? new Uint8Array(0)).reduce((sum, flag) => sum + flag, 0);
-  const needs = used * blockSize * (signGroups === 'both' ? 2 : 1) * (1 + 1.5 * 2 ** -options.gridBits);
-  const deviations = Math.sqrt(2 * Math.log(1 / options.failureProbability));
   if (used === 0) return 0;
-  if (options.mode === 'exact' && preferredShare(setting, used) > 0.5)
-    return Math.ceil(needs / preferredShare(setting, used) + 2 * 2 ** options.gridBits);
-  if (signGroups === 'any') return Math.ceil(needs + 4);
-  const share = signGroups === 'positive' ? 1 - 2 ** -used : 1;
-  return Math.ceil(needs / share + deviations * Math.sqrt(2 * blockSize * Math.min(used, 8)) + 12);
+  const needs = used * blockSize * (signGroups === 'both' ? 2 : 1);
+  const deviations = Math.sqrt(2 * Math.log(1 / options.failureProbability));
+  const found = 1 - (1 - preferredChance(setting)) ** Math.min(used, 2048);
+  if (options.mode === 'exact' && found > 0.5) return Math.ceil(needs / found + 2 * 2 ** options.gridBits);
+  const share = options.mode === 'exact' ? anyChance(setting, used) : found;
+  return Math.ceil(needs / share + (deviations * Math.sqrt(2 * blockSize * Math.min(used, 8))) / share + 12);
+}
+
+/** Probability that a row has a weight that some input can use at all: not 0, and of the right sign. */
+function anyChance({ signGroups, options }: Setting, used: number): number {
+  const zero = 2 ** -options.gridBits;
+  const chance = signGroups === 'positive' ? 0.5 - zero : 1 - zero;
+  return 1 - (1 - chance) ** used;
 }
 
 function viewAt({ views }: Setting, index: number): LayerView {

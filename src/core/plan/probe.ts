@@ -75,8 +75,7 @@ export async function probe(
   const sets = spec.univariate === null ? 1 : Math.max(1, Math.floor(8 / spec.univariate.channels));
   const results: ProbeResult[] = [];
   const trials = Math.ceil(spec.trials / sets);
-  for (let set = 0; set < sets; set++)
-    results.push(await probeOnce(setting, view, { ...spec, trials, set }));
+  for (let set = 0; set < sets; set++) results.push(await probeOnce(setting, view, { ...spec, trials, set }));
   return results.reduce((worst, result) => (result.missProbability > worst.missProbability ? result : worst));
 }
 
