@@ -39,17 +39,13 @@ export function philoxBlock(seed: bigint, stream: bigint, counter: bigint): [big
 
 /** One stream, read by position. Keeps the last block, so neighbouring positions cost one block. */
 export class PhiloxStream {
-  private readonly seedLow: number;
-  private readonly seedHigh: number;
-  private readonly stream: number;
+  private readonly keys: Int32Array;
   private readonly block = new Int32Array(numbersPerBlock);
   private blockIndex = -1;
 
   /** @param stream a whole number below 2^32. */
   constructor(seed: bigint, stream: number) {
-    this.seedLow = Number(seed & 0xffffffffn) | 0;
-    this.seedHigh = Number((seed >> 32n) & 0xffffffffn) | 0;
-    this.stream = stream | 0;
+    this.keys = roundKeys(seed, BigInt(stream));
   }
 
   /** Returns number `position` (0 ≤ position < 2^53) of the stream as a signed 32-bit integer. */
@@ -57,11 +53,7 @@ export class PhiloxStream {
     const blockIndex = Math.floor(position / numbersPerBlock);
     if (blockIndex !== this.blockIndex) {
       const counter = blockIndex + 1;
-      fillBlock(this.block, counter | 0, Math.floor(counter / 4294967296) | 0, [
-        this.seedLow,
-        this.seedHigh,
-        this.stream,
-      ]);
+      fillBlock(this.block, counter | 0, Math.floor(counter * perWord) | 0, this.keys);
       this.blockIndex = blockIndex;
     }
     return this.block[position - blockIndex * numbersPerBlock] as number;
@@ -72,21 +64,27 @@ const m0l = Number(multiplier0 & 0xffffffffn);
 const m0h = Number(multiplier0 >> 32n);
 const m1l = Number(multiplier1 & 0xffffffffn);
 const m1h = Number(multiplier1 >> 32n);
-const step0l = Number(keyStep0 & 0xffffffffn);
-const step0h = Number(keyStep0 >> 32n);
-const step1l = Number(keyStep1 & 0xffffffffn);
-const step1h = Number(keyStep1 >> 32n);
+const perWord = 2 ** -32;
+
+/** Returns the round keys, four 32-bit numbers a round; they are the same for all blocks of a stream. */
+function roundKeys(seed: bigint, stream: bigint): Int32Array {
+  const keys = new Int32Array(4 * roundCount);
+  for (let round = 0; round < roundCount; round++) {
+    const key0 = (seed + BigInt(round) * keyStep0) & word64;
+    const key1 = (stream + BigInt(round) * keyStep1) & word64;
+    keys.set(
+      [key0, key0 >> 32n, key1, key1 >> 32n].map((key) => Number(key & 0xffffffffn)),
+      4 * round,
+    );
+  }
+  return keys;
+}
 
 /**
- * Writes the eight 32-bit numbers of one block. Each of the 20 products of 64 × 64 bits is four of 32 × 32 bits, whose high
- * halves come from 16-bit parts: all intermediate sums stay below 2^53. About 0.15 µs a block in V8.
+ * Writes the eight 32-bit numbers of one block. Each of the 20 products of 64 × 64 bits is four of 32 × 32 bits; all sums stay
+ * below 2^53. About 0.15 µs a block in V8.
  */
-function fillBlock(
-  out: Int32Array,
-  counterLow: number,
-  counterHigh: number,
-  key: readonly [number, number, number],
-): void {
+function fillBlock(out: Int32Array, counterLow: number, counterHigh: number, keys: Int32Array): void {
   let x0l = counterLow;
   let x0h = counterHigh;
   let x1l = 0;
@@ -95,31 +93,33 @@ function fillBlock(
   let x2h = 0;
   let x3l = 0;
   let x3h = 0;
-  let [k0l, k0h, k1l] = key;
-  let k1h = 0;
-  for (let round = 0; round < roundCount; round++) {
-    const middle0 = mulHigh(m0l, x0l) + (Math.imul(m0l, x0h) >>> 0) + (Math.imul(m0h, x0l) >>> 0);
-    const d0 = mulHigh(m0l, x0h) + mulHigh(m0h, x0l) + (Math.imul(m0h, x0h) >>> 0) + upper(middle0);
-    const top0 = mulHigh(m0h, x0h) + upper(d0);
-    const middle1 = mulHigh(m1l, x2l) + (Math.imul(m1l, x2h) >>> 0) + (Math.imul(m1h, x2l) >>> 0);
-    const d1 = mulHigh(m1l, x2h) + mulHigh(m1h, x2l) + (Math.imul(m1h, x2h) >>> 0) + upper(middle1);
-    const top1 = mulHigh(m1h, x2h) + upper(d1);
-    const bottom0 = Math.imul(m0l, x0l);
-    const bottom1 = Math.imul(m1l, x2l);
-    x0l = toInt32(d1) ^ x1l ^ k0l;
-    x0h = toInt32(top1) ^ x1h ^ k0h;
-    x1l = bottom1;
-    x1h = toInt32(middle1);
-    x2l = toInt32(d0) ^ x3l ^ k1l;
-    x2h = toInt32(top0) ^ x3h ^ k1h;
-    x3l = bottom0;
-    x3h = toInt32(middle0);
-    const nextK0 = (k0l >>> 0) + step0l;
-    k0h = toInt32((k0h >>> 0) + step0h + upper(nextK0));
-    k0l = toInt32(nextK0);
-    const nextK1 = (k1l >>> 0) + step1l;
-    k1h = toInt32((k1h >>> 0) + step1h + upper(nextK1));
-    k1l = toInt32(nextK1);
+  for (let key = 0; key < 4 * roundCount; key += 4) {
+    const a = x0l >>> 0;
+    const b = x0h >>> 0;
+    const c = x2l >>> 0;
+    const d = x2h >>> 0;
+    const a0 = Math.imul(m0l, a) >>> 0;
+    const b0 = Math.imul(m0l, b) >>> 0;
+    const a1 = Math.imul(m0h, a) >>> 0;
+    const b1 = Math.imul(m0h, b) >>> 0;
+    const middle0 = highWord(m0l * a, a0) + b0 + a1;
+    const third0 = highWord(m0l * b, b0) + highWord(m0h * a, a1) + b1 + Math.floor(middle0 * perWord);
+    const top0 = highWord(m0h * b, b1) + Math.floor(third0 * perWord);
+    const c0 = Math.imul(m1l, c) >>> 0;
+    const d0 = Math.imul(m1l, d) >>> 0;
+    const c1 = Math.imul(m1h, c) >>> 0;
+    const d1 = Math.imul(m1h, d) >>> 0;
+    const middle1 = highWord(m1l * c, c0) + d0 + c1;
+    const third1 = highWord(m1l * d, d0) + highWord(m1h * c, c1) + d1 + Math.floor(middle1 * perWord);
+    const top1 = highWord(m1h * d, d1) + Math.floor(third1 * perWord);
+    x0l = (third1 | 0) ^ x1l ^ (keys[key] as number);
+    x0h = (top1 | 0) ^ x1h ^ (keys[key + 1] as number);
+    x2l = (third0 | 0) ^ x3l ^ (keys[key + 2] as number);
+    x2h = (top0 | 0) ^ x3h ^ (keys[key + 3] as number);
+    x1l = c0 | 0;
+    x1h = middle1 | 0;
+    x3l = a0 | 0;
+    x3h = middle0 | 0;
   }
   out[0] = x0l;
   out[1] = x0h;
@@ -131,23 +131,10 @@ function fillBlock(
   out[7] = x3h;
 }
 
-/** Returns the high 32 bits of the product of two unsigned 32-bit numbers. */
-function mulHigh(a: number, b: number): number {
-  const aLow = a & 0xffff;
-  const aHigh = a >>> 16;
-  const bLow = b & 0xffff;
-  const bHigh = b >>> 16;
-  const low = aHigh * bLow + (Math.imul(aLow, bLow) >>> 16);
-  const middle = aLow * bHigh + (low & 0xffff);
-  return aHigh * bHigh + (low >>> 16) + (middle >>> 16);
-}
-
-/** Returns the bits above the lower 32 of a whole number below 2^53. */
-function upper(value: number): number {
-  return Math.floor(value / 4294967296);
-}
-
-/** Returns the lower 32 bits of a whole number below 2^53, as a signed integer. */
-function toInt32(value: number): number {
-  return value | 0;
+/**
+ * Returns the upper 32 bits of a product of two unsigned 32-bit numbers, from the product in float64 and its lower 32 bits.
+ * Product and difference are each rounded by at most 2^10, so the quotient is less than 2^-20 off a whole number.
+ */
+function highWord(product: number, low: number): number {
+  return Math.floor((product - low) * perWord + 0.5);
 }

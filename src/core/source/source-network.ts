@@ -34,7 +34,7 @@ export interface SourceNetwork {
 
 /** Returns the grid integer q of a 32-bit random number: its upper b bits, less 2^(b−1). */
 export function gridInteger(random: number, gridBits: number): number {
-  return (random >>> (32 - gridBits)) - 2 ** (gridBits - 1);
+  return (random >>> (32 - gridBits)) - (1 << (gridBits - 1));
 }
 
 /** Returns the number of weights and biases of a source; zero biases do not count. */
