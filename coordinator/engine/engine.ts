@@ -1,0 +1,40 @@
+/**
+ * The engine: what is durable. Jobs, tile results by compare-and-set, and blobs by content. Implemented over classic-level
+ * (local-engine.ts), in memory with faults for the simulator, and later over NATS JetStream; one contract suite for all.
+ */
+
+/** A job as it is kept. */
+export interface StoredJob {
+  readonly job: string;
+  /** What was asked for: options and the digest of the network blob, JSON. */
+  readonly request: string;
+  readonly state: 'running' | 'done' | 'failed' | 'cancelled' | 'incomplete';
+  /** Why, for every state but running and done; '' otherwise. */
+  readonly reason: string;
+  readonly priority: number;
+  /** Order of submission. */
+  readonly sequence: number;
+}
+
+/**
+ * A durable store with a single owner.
+ * Every promise resolves only after what it wrote is durable (synced). A rejected write may or may not have happened: read it back.
+ */
+export interface Engine {
+  jobs(): Promise<readonly StoredJob[]>;
+  /** Creates or replaces the job. */
+  putJob(job: StoredJob): Promise<void>;
+  /** Removes the job and all its results. */
+  removeJob(job: string): Promise<void>;
+  /** Commits a tile's result unless it has one: exactly one of several commits of a tile returns `new`. */
+  commitResult(job: string, tile: string, result: Uint8Array): Promise<'new' | 'duplicate'>;
+  readResult(job: string, tile: string): Promise<Uint8Array | undefined>;
+  /** Ids of all tiles of the job that have a result: what the audit subtracts from the plan. */
+  committedTiles(job: string): Promise<ReadonlySet<string>>;
+  /** Removes one result, so that its tile is solved again; for results that no longer verify when read back. */
+  dropResult(job: string, tile: string): Promise<void>;
+  /** Stores a blob under the hex SHA-256 of its bytes, and returns that. */
+  putBlob(bytes: Uint8Array): Promise<string>;
+  readBlob(sha256: string): Promise<Uint8Array | undefined>;
+  close(): Promise<void>;
+}

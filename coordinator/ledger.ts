@@ -1,0 +1,103 @@
+/**
+ * The ledger: who works on which tile, and what has become of it. A pure state machine: {@link apply} takes the state, the time and
+ * one event, changes the state it owns and returns effects for a shell to carry out. No clock, no chance, no I/O.
+ *
+ * States of a tile, and what moves it on:
+ *
+ *   open        nobody works on it                       → leased     a worker with credit is granted it
+ *   leased      one worker, or two (a straggler copy)    → open       every lease on it has expired, been given back, or died
+ *                                                        → checking   a result comes in (from anyone: results prove themselves)
+ *   checking    a result is being verified               → storing    verified
+ *                                                        → leased/open  refused; the sender is held to account
+ *   storing     the verified result is being committed   → done       the store says new or duplicate: compare-and-set is the commit
+ *                                                        → leased/open  the store failed; the sender is asked to send it again
+ *   local       attemptMax leases came to nothing        → storing    the gateway solved it itself
+ *                                                        → dead       it could not: the job says "incomplete"
+ *   done        durable. Late results are acknowledged as duplicates and dropped
+ *
+ * Leases are hints, the compare-and-set is the commit: no order of events merges an unverified result or acknowledges one that is not
+ * durable. A worker's death (session end, missed heartbeats) releases its leases at once; slowness is never punished.
+ * Trust: a worker's quota of leases doubles with each good result and falls to one with a bad one; invalidMax bad ones in its last
+ * hundred put it in quarantine, for twice as long each time. Misses reported by strangers ("no subset here") carry no proof, so
+ * such tiles are re-solved by another worker before they are believed (all at first, then one in n after n good results).
+ */
+
+/** A tile as the ledger knows it. */
+export interface LedgerTile {
+  /** Content hash. */
+  readonly tile: string;
+  /** Blocks in it: what a lease of it is worth. */
+  readonly blocks: number;
+}
+
+/** How far a worker is believed: `trusted` results are checked by sample, a `volunteer`'s in full, and its misses elsewhere. */
+export type WorkerKind = 'trusted' | 'volunteer';
+
+/** What happens to the ledger. Sessions are connections; a worker may come back with another one. */
+export type LedgerEvent =
+  | { readonly kind: 'job-added'; readonly job: string; readonly priority: number }
+  | { readonly kind: 'tiles-added'; readonly job: string; readonly tiles: readonly LedgerTile[] }
+  | { readonly kind: 'job-removed'; readonly job: string }
+  | {
+      readonly kind: 'worker-joined';
+      readonly session: string;
+      readonly worker: string;
+      readonly workerKind: WorkerKind;
+      readonly threads: number;
+    }
+  | { readonly kind: 'worker-left'; readonly session: string }
+  | { readonly kind: 'wanted'; readonly session: string; readonly slots: number }
+  | { readonly kind: 'beat'; readonly session: string }
+  | { readonly kind: 'given-back'; readonly session: string; readonly job: string; readonly tile: string }
+  | {
+      readonly kind: 'result';
+      readonly session: string;
+      readonly job: string;
+      readonly tile: string;
+      /** Names the result for the shell, which keeps its bytes. */
+      readonly result: string;
+      /** The result claims rows without a subset. */
+      readonly claimsMisses: boolean;
+    }
+  | { readonly kind: 'verified'; readonly result: string }
+  | { readonly kind: 'invalid'; readonly result: string; readonly reason: string }
+  | { readonly kind: 'stored'; readonly result: string; readonly outcome: 'new' | 'duplicate' }
+  | { readonly kind: 'store-failed'; readonly result: string; readonly reason: string; readonly retryMs: number }
+  | { readonly kind: 'solved-here'; readonly job: string; readonly tile: string; readonly result: string }
+  | { readonly kind: 'unsolvable-here'; readonly job: string; readonly tile: string; readonly reason: string }
+  | { readonly kind: 'tick' };
+
+/** What the shell has to do. */
+export type LedgerEffect =
+  | {
+      readonly kind: 'grant';
+      readonly session: string;
+      readonly leases: readonly { readonly job: string; readonly tile: string; readonly attempt: number; readonly leaseMs: number }[];
+    }
+  | { readonly kind: 'verify'; readonly result: string; readonly job: string; readonly tile: string; readonly workerKind: WorkerKind }
+  | { readonly kind: 'store'; readonly result: string; readonly job: string; readonly tile: string }
+  | {
+      readonly kind: 'acknowledge';
+      readonly session: string;
+      readonly job: string;
+      readonly tile: string;
+      readonly outcome: 'new' | 'duplicate';
+    }
+  | {
+      readonly kind: 'refuse';
+      readonly session: string;
+      readonly job: string;
+      readonly tile: string;
+      readonly code: 'residual' | 'unknown-tile' | 'quarantine' | 'storage' | 'quota';
+      readonly reason: string;
+      readonly retryMs: number;
+    }
+  | { readonly kind: 'cancel'; readonly session: string; readonly job: string; readonly tile: string }
+  | { readonly kind: 'slow'; readonly session: string; readonly retryMs: number }
+  | { readonly kind: 'disconnect'; readonly session: string; readonly reason: string }
+  | { readonly kind: 'solve-here'; readonly job: string; readonly tile: string }
+  /** The result is durable; whoever waits for the tile (the job's construction) may read it from the store. */
+  | { readonly kind: 'tile-done'; readonly job: string; readonly tile: string }
+  | { readonly kind: 'tile-dead'; readonly job: string; readonly tile: string; readonly reason: string }
+  /** The result's bytes are no longer needed. */
+  | { readonly kind: 'forget'; readonly result: string };
