@@ -71,8 +71,8 @@ function explain(error: unknown, args: readonly string[]): number {
     return exitCodes.misused;
   }
   if (error instanceof TombolaError) {
-    say(error.message);
-    if (error.kind === 'failure' && adviceWhenInterrupted !== undefined) say(adviceWhenInterrupted);
+    const advice = error.kind === 'failure' ? adviceWhenInterrupted : undefined;
+    say(advice === undefined ? error.message : `${error.message}. ${advice}`);
     return error.kind === 'misuse' ? exitCodes.misused : exitCodes.failed;
   }
   const message = error instanceof Error ? error.message : String(error);

@@ -17,6 +17,7 @@ import {
   openSync,
   readdirSync,
   renameSync,
+  statSync,
   writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -47,7 +48,7 @@ export function createRunFolder(
 ): string {
   if (out === undefined) return createDefaultFolder(run);
   try {
-    mkdirSync(out, { recursive: true });
+    makeFolder(out);
     if (readdirSync(out).length === 0) return out;
   } catch (cause) {
     throw folderError(out, cause);
@@ -60,7 +61,7 @@ export function createRunFolder(
 function createDefaultFolder({ name, date }: { readonly name: string; readonly date: Date }): string {
   const stem = join('runs', `${localDay(date)}_${name.replace(/[^\p{L}\p{N}._-]+/gu, '-')}`);
   try {
-    mkdirSync(dirname(stem), { recursive: true });
+    makeFolder(dirname(stem));
   } catch (cause) {
     throw folderError(dirname(stem), cause);
   }
@@ -75,6 +76,22 @@ function createDefaultFolder({ name, date }: { readonly name: string; readonly d
     }
   }
   throw misuse(`Cannot search into ${stem}: too many runs of that name today, name a folder with --out`);
+}
+
+/**
+ * Makes a folder and its parents. Node's own recursive mkdir never returns where a file system refuses new folders with ENOENT,
+ * as /proc does (Node 20.20).
+ */
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(path);
+  } catch (cause) {
+    if (systemErrorCode(cause) === 'EEXIST' && statSync(path).isDirectory()) return;
+    const parent = dirname(path);
+    if (systemErrorCode(cause) !== 'ENOENT' || parent === path || existsSync(parent)) throw cause;
+    makeFolder(parent);
+    mkdirSync(path);
+  }
 }
 
 function localDay(date: Date): string {
@@ -154,6 +171,7 @@ function folderError(path: string, cause: unknown): unknown {
   const reasons: Readonly<Record<string, string>> = {
     EEXIST: 'there is a file of that name',
     ENOTDIR: 'a part of the path is a file',
+    ENOENT: 'no folder can be made there',
     EACCES: 'permission denied',
     EPERM: 'permission denied',
     EROFS: 'the disk is read-only',

@@ -59,11 +59,11 @@ export async function searchIntoNewFolder(
 ): Promise<{ folder: string; summary: Summary; search: ReadySearch }> {
   const options = parseSearchOptions(raw);
   const search = loadSearch(targetPath, options);
-  noteAssumedRange(options, context);
   const folder = createRunFolder(raw.get('out'), {
     name: options.name ?? search.target.name,
     date: new Date(),
   });
+  noteAssumedRange(options, context);
   writeRunConfig(folder, search.target, options);
   const summary = await runIn(folder, search, context);
   return { folder, summary, search };

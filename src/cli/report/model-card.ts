@@ -19,8 +19,8 @@ export function modelCard(
   const ticket = join(run.folder, runFiles.ticket);
   const claim =
     summary.mode === 'exact'
-      ? "whose weights equal the quantised target's without residual"
-      : `every weight of which is within ${formatNumber(summary.epsilon)} of its layer's largest weight`;
+      ? "every weight it stands for equals the quantised target's, without residual"
+      : `every weight it stands for is off by at most ${formatNumber(summary.epsilon)} of its layer's largest weight`;
   return `---
 ${stringify(frontMatter(summary)).trimEnd()}
 ---

@@ -46,7 +46,7 @@ function layerTable({ layers, sourceWidths }: Summary): string {
   const cell = (value: number | null): string => (value === null ? '–' : formatCount(value));
   const row = (layer: LayerSummary, index: number): string[] => [
     String(index + 2),
-    layer.name,
+    standsFor(layer, index),
     formatCount(layer.sourceRows),
     formatCount(layer.neurons),
     cell(layer.copies),
@@ -55,6 +55,11 @@ function layerTable({ layers, sourceWidths }: Summary): string {
     formatNumber(layer.residualAllowed),
   ];
   return textTable(header, [first, ...layers.map(row)]);
+}
+
+/** ONNX models often number their nodes, so the name alone might be taken for a count. */
+function standsFor({ name }: LayerSummary, index: number): string {
+  return /^\d*$/.test(name) ? `target layer ${index + 1}` : name;
 }
 
 function figures(summary: Summary): [string, string][] {
