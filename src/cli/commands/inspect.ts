@@ -13,6 +13,7 @@ import { loadTarget, nonzeroParameterCount } from '../load-target.ts';
 import type { RawOptions } from '../option-table.ts';
 import { readInputFile } from '../read-input-file.ts';
 import { formatBytes, formatCount, formatNumber } from '../report/format-number.ts';
+import { layerTitle } from '../report/layer-name.ts';
 import { textList, textTable } from '../report/text-table.ts';
 import { parseSharedOptions } from '../search-options.ts';
 
@@ -100,8 +101,8 @@ function inspectTarget(
   if (isJson) return JSON.stringify({ ...facts, layers: rows }, null, 2);
   const table = textTable(
     ['layer', 'kind', 'input', 'output', 'weights', 'not 0', 'largest', 'then'],
-    rows.map((row) => [
-      row.name,
+    rows.map((row, index) => [
+      layerTitle(row.name, index),
       row.kind,
       row.input.join('×'),
       row.output.join('×'),

@@ -5,6 +5,7 @@ import { sourceWeightCount } from '../../core/source/source-network.ts';
 import type { LoadedTarget } from '../load-target.ts';
 import type { EstimatedPlan } from '../run-search.ts';
 import { formatBytes, formatCount, formatNumber, formatSeconds } from './format-number.ts';
+import { layerTitle } from './layer-name.ts';
 import { targetWidths } from './summary.ts';
 import { textList, textTable } from './text-table.ts';
 
@@ -47,7 +48,7 @@ export function planText(planned: EstimatedPlan, target: LoadedTarget): string {
   const first = ['1', 'the input', formatCount(figures.sourceWidths[1] ?? 0), '–', '–', '–', '–', '–'];
   const rows = figures.layers.map((layer, index) => [
     String(index + 2),
-    layer.name,
+    layerTitle(layer.name, index),
     formatCount(figures.sourceWidths[index + 2] ?? 0),
     String(layer.copies ?? '–'),
     formatCount(layer.blocks),

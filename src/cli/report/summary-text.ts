@@ -2,6 +2,7 @@
  * A summary as text: what a search and a verification print.
  */
 import { formatBytes, formatCount, formatNumber, formatSeconds, formatShare } from './format-number.ts';
+import { layerTitle } from './layer-name.ts';
 import type { LayerSummary, Summary } from './summary.ts';
 import { textBar, textList, textTable } from './text-table.ts';
 
@@ -46,7 +47,7 @@ function layerTable({ layers, sourceWidths }: Summary): string {
   const cell = (value: number | null): string => (value === null ? '–' : formatCount(value));
   const row = (layer: LayerSummary, index: number): string[] => [
     String(index + 2),
-    standsFor(layer, index),
+    layerTitle(layer.name, index),
     formatCount(layer.sourceRows),
     formatCount(layer.neurons),
     cell(layer.copies),
@@ -55,11 +56,6 @@ function layerTable({ layers, sourceWidths }: Summary): string {
     formatNumber(layer.residualAllowed),
   ];
   return textTable(header, [first, ...layers.map(row)]);
-}
-
-/** ONNX models often number their nodes, so the name alone might be taken for a count. */
-function standsFor({ name }: LayerSummary, index: number): string {
-  return /^\d*$/.test(name) ? `target layer ${index + 1}` : name;
 }
 
 function figures(summary: Summary): [string, string][] {
@@ -85,7 +81,7 @@ function figures(summary: Summary): [string, string][] {
       'certified bound',
       summary.certifiedBound === null
         ? null
-        : `${formatNumber(summary.certifiedBound)} for any input in [${summary.inputRange.join(', ')}]${summary.mode === 'exact' ? ', from the quantised target' : ''}`,
+        : `${formatNumber(summary.certifiedBound)} for any input in [${summary.inputRange.map(formatNumber).join(', ')}]${summary.mode === 'exact' ? ', from the quantised target' : ''}`,
     ],
     ['images', summary.images === null ? null : formatCount(summary.images)],
     [
