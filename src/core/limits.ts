@@ -66,3 +66,30 @@ export const evaluationWeightBytesMax = 1 << 22;
 
 /** Threads of one solver pool: more than any machine has cores, fewer than would exhaust its memory. */
 export const poolThreadsMax = 1024;
+
+/** Characters of one text in a line of a service's log: enough for any reason of ours, too few to fill a disk with. */
+export const logTextLengthMax = 300;
+/** Bytes of the first frame of a session: a hello that still holds a hundred results takes about 16 kB. */
+export const helloBytesMax = 1 << 16;
+/** Bytes of one frame between worker and gateway: the result of a tile of 1 M bytes and what goes around it. */
+export const frameBytesMax = (1 << 20) + (1 << 16);
+/** Time from a WebSocket's opening to its hello. */
+export const helloMsMax = 5000;
+/** Between two pings of a gateway; a socket that has not answered the one before is cut. */
+export const pingMs = 15_000;
+/** Bytes waiting in a gateway's socket from which on the peer is granted nothing. */
+export const bufferedBytesForGrants = 1 << 20;
+/** Bytes waiting in a gateway's socket from which on it is cut. */
+export const bufferedBytesMax = 1 << 22;
+/** Sockets of one gateway; an idle one costs about 12 kB. */
+export const connectionCountMax = 10_000;
+/** Sockets of one IPv4 /24 or IPv6 /64 beyond loopback: a computing centre behind one address fits. */
+export const connectionsPerNetworkMax = 512;
+/** Bytes of results that a gateway holds at a time while they are checked and stored. */
+export const pendingResultBytesMax = 1 << 28;
+/** Bytes of one HTTP request: a network of 64 M weights. */
+export const uploadBytesMax = 1 << 28;
+/** Layer problems that a worker keeps: those of the jobs it works on now. */
+export const keptSpecCountMax = 16;
+/** Tiles at work and waiting per thread of a worker; more would only be lost with it. */
+export const leasesPerThread = 2;
