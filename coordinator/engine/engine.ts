@@ -11,6 +11,8 @@ export interface StoredJob {
   readonly state: 'running' | 'done' | 'failed' | 'cancelled' | 'incomplete';
   /** Why, for every state but running and done; '' otherwise. */
   readonly reason: string;
+  /** What came of it (jobs/job-result.ts), JSON; '' until it is done. */
+  readonly result: string;
   readonly priority: number;
   /** Order of submission. */
   readonly sequence: number;
