@@ -16,7 +16,7 @@ import type { LoadedTarget } from './load-target.ts';
 import { estimatePlan, type PlanEstimate } from './plan-estimate.ts';
 import type { Progress } from './progress.ts';
 import { formatCount, formatSeconds } from './report/format-number.ts';
-import { isTelling } from './report/layer-name.ts';
+import { isTelling, layerTitle } from './report/layer-name.ts';
 import { modelCard } from './report/model-card.ts';
 import { type Summary, summarise } from './report/summary.ts';
 import { appendMetrics, runFiles, seal, writeDurably, writePartial } from './run-folder.ts';
@@ -201,7 +201,7 @@ class SearchWatch {
     this.blocksBefore = layers.slice(0, layer).reduce((sum, { blocks }) => sum + blocks, 0);
     const { name = '', copiesWanted = 0, blocks = 0 } = layers[layer] ?? {};
     this.progress.say(
-      `Searching layer ${layer + 1} of ${layers.length}${isTelling(name) ? ` (${name})` : ''}: ${formatCount(copiesWanted)} copies, ${formatCount(blocks)} blocks …`,
+      `Searching layer ${layer + 1} of ${layers.length}${isTelling(name) ? ` (${layerTitle(name, layer)})` : ''}: ${formatCount(copiesWanted)} copies, ${formatCount(blocks)} blocks …`,
     );
   }
 }

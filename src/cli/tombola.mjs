@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
  * The `tombola` command. In a checkout it builds first when dist is missing or older than the sources; a published package
- * holds dist and no sources.
+ * holds dist and no sources. TOMBOLA_BUILT=1 takes dist as it is, for those who have just built.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, statSync } from 'node:fs';
@@ -17,7 +17,7 @@ if (reason !== null && !build(reason)) process.exitCode = 1;
 else await import(new URL('../../dist/src/cli/main.js', import.meta.url).href);
 
 function whyBuild() {
-  if (!existsSync(`${root}src/cli/main.ts`)) return null;
+  if (!existsSync(`${root}src/cli/main.ts`) || process.env.TOMBOLA_BUILT === '1') return null;
   if (!existsSync(main) || !existsSync(stamp)) return 'not built yet';
   const builtAt = statSync(stamp).mtimeMs;
   const isNewer = ['src', 'coordinator', 'worker'].some((folder) => newest(`${root}${folder}`) > builtAt);
