@@ -93,3 +93,49 @@ export const uploadBytesMax = 1 << 28;
 export const keptSpecCountMax = 16;
 /** Tiles at work and waiting per thread of a worker; more would only be lost with it. */
 export const leasesPerThread = 2;
+
+/** Nesting depth of a message; ours have four levels, the message itself included. */
+export const messageDepthMax = 16;
+/** Values and keys in one message: 64 leases have about 1,800, 512 tile names 2,600. */
+export const messageItemCountMax = 4096;
+/** Bytes of one string in a message: the longest are a line for people and a URL. */
+export const messageStringBytesMax = 1 << 16;
+/** Bytes of a frame from a trusted worker: the masks of the largest tile that makes sense (a layer of 25,088 channels, 100 copies). */
+export const workerFrameBytesMax = 1 << 24;
+/** Bytes of a frame from a volunteer: 100,000 blocks take 140 kB, so that a stranger can make us hold little. */
+export const volunteerFrameBytesMax = 1 << 20;
+/** Bytes of a frame from a gateway: a spec has 8 bytes per source column, and layers have up to some million columns. */
+export const gatewayFrameBytesMax = 1 << 26;
+/** Bytes of a frame before `hello` is accepted: 512 tile names take 75 kB. */
+export const helloFrameBytesMax = 1 << 17;
+/** Leases in one grant, and what a worker may be told to hold at most. */
+export const grantLeaseCountMax = 64;
+/** Tile names in one message. */
+export const tileNameCountMax = 512;
+/** Gateways that a worker is told of. */
+export const gatewayCountMax = 16;
+/** UTF-16 units of a line for people that travels in a message. */
+export const reasonLengthMax = 500;
+/** Characters of a gateway's URL. */
+export const gatewayUrlLengthMax = 512;
+/** Characters of an access token. */
+export const accessTokenLengthMax = 256;
+/** Bytes of a lease token. */
+export const leaseTokenBytesMax = 64;
+/** Milliseconds of any duration in a message: 30 days. */
+export const messageDurationMsMax = 30 * 24 * 3600 * 1000;
+/** Threads that a worker may say it has; the same as {@link poolThreadsMax}. */
+export const workerThreadsMax = 1024;
+/** Leases that one worker may hold or ask for at a time. */
+export const workerLeaseCountMax = 512;
+/** Attempts at one tile. */
+export const attemptCountMax = 1 << 20;
+/** Target neurons in one tile: a tile has about 100,000 blocks, a neuron at least one. */
+export const tileNeuronCountMax = 1 << 17;
+/** Bytes that the masks of one tile may unpack to: 100,000 blocks of 40 samples take 500 kB, the largest neurons 64 times that. */
+export const tileMaskBytesMax = 1 << 28;
+/** Source columns of a layer, or edges of its bias block, in a spec. */
+export const specColumnCountMax = 1 << 23;
+
+/** Rows of one source layer: a layer of 100,000 neurons has some millions; verification holds two numbers for each. */
+export const sourceRowsMax = 1 << 24;
