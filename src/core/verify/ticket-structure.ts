@@ -2,10 +2,12 @@
  * The structural half of verification: a ticket's shapes, rows and claims, before any residual is computed.
  * Each function returns what is wrong, in one line, or null.
  */
+import { sourceRowsMax } from '../limits.ts';
 import { linearisation } from '../network/activation.ts';
 import { stepsInterval } from '../network/intervals.ts';
 import type { Network } from '../network/network.ts';
 import { firstActivation, type LayerView, layerViews } from '../plan/layer-view.ts';
+import { SourceLayerReader } from '../source/source-network.ts';
 import { layerLayout } from '../ticket/layout.ts';
 import type { Ticket } from '../ticket/ticket.ts';
 import { edgesInto, layerContext, type TicketContext } from './layer-context.ts';
@@ -57,7 +59,20 @@ function univariateFault(ticket: Ticket, target: Network, views: readonly LayerV
     return 'the first layer has one block per weight, but its activation needs one per sign';
   if (signGroups === 'positive' && low < 0)
     return `the first layer relies on inputs ≥ 0, but the declared input range begins at ${low}`;
-  return null;
+  return signGroups === 'positive' ? negativeFault(ticket) : null;
+}
+
+/** φ is not linear across 0 there: a row of negative weight gives m₋·u·x or nothing, where the residuals count on m₊·u·x. */
+function negativeFault({ source, univariate: { inputs, constantRows } }: Ticket): string | null {
+  const layer = source.layers[0];
+  if (layer === undefined) return 'the source has no layers';
+  const reader = new SourceLayerReader(source, 0, layer);
+  const negative = inputs
+    .subarray(0, inputs.length - constantRows)
+    .findIndex((input, row) => input >= 0 && reader.weight(row, input) < 0);
+  return negative < 0
+    ? null
+    : `source layer 1, row ${negative} has a negative weight, but only positive ones may serve inputs ≥ 0`;
 }
 
 function shapesFault(ticket: Ticket, views: readonly LayerView[]): string | null {
@@ -66,6 +81,8 @@ function shapesFault(ticket: Ticket, views: readonly LayerView[]): string | null
     const before = ticket.source.layers[index];
     if (layer === undefined || before === undefined || layer.cols !== before.rows || layer.taps !== view.taps)
       return `source layer ${index + 2} has another shape than rows × ${before?.rows} × ${view.taps}`;
+    if (layer.rows > sourceRowsMax)
+      return `source layer ${index + 2} has ${layer.rows} rows, expected at most ${sourceRowsMax}`;
   }
   return null;
 }

@@ -69,6 +69,12 @@ export function verifyRows(
 /** Relative slack when a float64 residual is compared with a tolerance: far above rounding, far below any grid unit. */
 const comparisonSlack = 1e-9;
 
+/**
+ * Rounding of a bias in float64 relative to the sum of its terms' sizes: 4,096 terms err by less than 5e-13 of it. Used only up to
+ * a small part of the tolerance, or of the quantum, so that huge terms that cancel cannot hide a residual.
+ */
+const biasSlack = 1e-12;
+
 class RowVerifier {
   fault: string | null = null;
   keptEdges = 0;
@@ -238,11 +244,13 @@ class RowVerifier {
 
   private addBiasResidual(found: number, { size, where }: { size: number; where: string }): void {
     const { biasQuantum, biasTolerance } = this.layer;
-    const residual = biasQuantum > 0 && Math.abs(found) < biasQuantum / 4 ? 0 : found;
-    if (!(Math.abs(residual) <= biasTolerance + comparisonSlack * size))
+    const noise = biasSlack * size;
+    const residual = Math.abs(found) <= Math.min(noise, biasQuantum / 64) ? 0 : found;
+    if (!(Math.abs(residual) <= biasTolerance + Math.min(noise, 1e-6 * biasTolerance)))
       this.reject(`${where}: residual ${residual}, tolerance ${biasTolerance}`);
     this.biasResidualMax = Math.max(this.biasResidualMax, Math.abs(residual));
     this.addProduct(residual, 1, 1);
+    if (residual !== 0) this.scale += size;
   }
 
   private addProduct(factor: number, low: number, high: number): void {

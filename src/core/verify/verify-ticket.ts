@@ -7,6 +7,7 @@
  *
  * The function on data, with real activations in every layer, is checked by whoever has data (coordinator/evaluate).
  */
+import { readsPadding } from '../network/intervals.ts';
 import type { Network } from '../network/network.ts';
 import { copyOffsets } from '../ticket/layout.ts';
 import type { Ticket, TicketLayer } from '../ticket/ticket.ts';
@@ -78,15 +79,22 @@ export async function verifyTicket(
     const high = Float64Array.from(reports.flatMap((report) => [...report.errorHigh]));
     certifiedBound = low.reduce((max, value, row) => Math.max(max, -value, high[row] ?? 0), 0);
     errors = spread(layer, ticket.source.layers[index + 1]?.rows ?? 0, { low, high });
+    const next = target.network.layers[index + 1];
+    if (next !== undefined && readsPadding(next.linear)) includeZero(errors);
   }
   return {
     fault: null,
     layers,
     keptEdges: layers.reduce((sum, layer) => sum + layer.keptEdges, keptBesides(ticket, context)),
     blocks: layers.reduce((sum, layer) => sum + layer.blocks, 0),
-    certifiedBound,
-    linearisationBound,
+    certifiedBound: orInfinity(certifiedBound),
+    linearisationBound: orInfinity(linearisationBound),
   };
+}
+
+/** Where intervals overflow, 0 · ∞ leaves no number: nothing is certified. */
+function orInfinity(bound: number): number {
+  return Number.isNaN(bound) ? Number.POSITIVE_INFINITY : bound;
 }
 
 /** Returns the neuron each copy of a layer stands for; shape [copies]. */
@@ -142,6 +150,14 @@ function spread(layer: TicketLayer, rows: number, byCopy: ColumnErrors): ColumnE
     errors.high[row] = byCopy.high[copy] ?? 0;
   });
   return errors;
+}
+
+/** A padded position is 0 in the ticket and in the target alike: there the error is 0, whatever it is elsewhere. */
+function includeZero({ low, high }: ColumnErrors): void {
+  for (let row = 0; row < low.length; row++) {
+    low[row] = Math.min(0, low[row] ?? 0);
+    high[row] = Math.max(0, high[row] ?? 0);
+  }
 }
 
 function noErrors(rows: number): ColumnErrors {

@@ -2,7 +2,14 @@
  * Checks a tile's result in plain TypeScript, from the seed: what came back is believed only after this.
  * Shares no code with the kernel that solved it: its own generator (random/philox.ts), its own sums.
  */
-import { biasBlockSize, type LayerProblem, rowMaskBits, type Tile, type TileResult } from '../plan/tile.ts';
+import {
+  biasBlockSize,
+  blocksPerRow,
+  type LayerProblem,
+  rowMaskBits,
+  type Tile,
+  type TileResult,
+} from '../plan/tile.ts';
 import { SourceLayerReader } from '../source/source-network.ts';
 import { markVerified, type VerifiedTile } from '../ticket/merge.ts';
 
@@ -34,6 +41,10 @@ function shapeFault(problem: LayerProblem, tile: Tile, result: TileResult): stri
   if (result.masks.length !== copies * rowBytes) return 'the masks have another length';
   if (result.misses.length % 2 !== 0) return 'the misses are not pairs';
   const missed = new Set(result.misses.filter((_, index) => index % 2 === 0));
+  if (2 * missed.size !== result.misses.length) return 'the result reports a miss twice';
+  const blocks = blocksPerRow(problem);
+  if (result.misses.some((block, index) => index % 2 === 1 && !(block >= 0 && block < blocks)))
+    return 'the result reports a miss of a block that does not exist';
   let copy = 0;
   for (const [index, { neuron, firstRow, rowCount, wanted }] of tile.neurons.entries()) {
     const found = result.copyCounts[index] ?? -1;
