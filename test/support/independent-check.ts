@@ -26,6 +26,7 @@ export class IndependentCheck {
   private readonly words = new Map<string, bigint>();
   private readonly half: number;
   private readonly edges = new Map<number, readonly Edge[]>();
+  private readonly constants = new Map<string, number>();
 
   constructor(ticket: Ticket, network: Network) {
     this.ticket = ticket;
@@ -120,6 +121,13 @@ export class IndependentCheck {
 
   /** What an edge into target layer `index` reads, the same at every position of its row; NaN where it is not. */
   private constantAt(index: number, element: number): number {
+    const key = `${index}/${element}`;
+    const value = this.constants.get(key) ?? this.readConstant(index, element);
+    this.constants.set(key, value);
+    return value;
+  }
+
+  private readConstant(index: number, element: number): number {
     const { linear } = this.network.layers[index] ?? {};
     const taps = this.taps(index);
     const tap = element % taps;
