@@ -69,10 +69,6 @@ export const poolThreadsMax = 1024;
 
 /** Characters of one text in a line of a service's log: enough for any reason of ours, too few to fill a disk with. */
 export const logTextLengthMax = 300;
-/** Bytes of the first frame of a session: a hello that still holds a hundred results takes about 16 kB. */
-export const helloBytesMax = 1 << 16;
-/** Bytes of one frame between worker and gateway: the result of a tile of 1 M bytes and what goes around it. */
-export const frameBytesMax = (1 << 20) + (1 << 16);
 /** Time from a WebSocket's opening to its hello. */
 export const helloMsMax = 5000;
 /** Between two pings of a gateway; a socket that has not answered the one before is cut. */
@@ -96,7 +92,7 @@ export const leasesPerThread = 2;
 
 /** Nesting depth of a message; ours have four levels, the message itself included. */
 export const messageDepthMax = 16;
-/** Values and keys in one message: 64 leases have about 1,800, 512 tile names 2,600. */
+/** Values in one message, keys not counted: 256 leases have 3,074, 1,024 tile names 3,076. */
 export const messageItemCountMax = 4096;
 /** Bytes of one string in a message: the longest are a line for people and a URL. */
 export const messageStringBytesMax = 1 << 16;
@@ -106,12 +102,12 @@ export const workerFrameBytesMax = 1 << 24;
 export const volunteerFrameBytesMax = 1 << 20;
 /** Bytes of a frame from a gateway: a spec has 8 bytes per source column, and layers have up to some million columns. */
 export const gatewayFrameBytesMax = 1 << 26;
-/** Bytes of a frame before `hello` is accepted: 512 tile names take 75 kB. */
-export const helloFrameBytesMax = 1 << 17;
-/** Leases in one grant, and what a worker may be told to hold at most. */
-export const grantLeaseCountMax = 64;
+/** Bytes of a frame before `hello` is accepted: 1,024 tile names take up to 150 kB. */
+export const helloFrameBytesMax = 1 << 18;
+/** Leases in one grant: whoever grants more sends several. */
+export const grantLeaseCountMax = 256;
 /** Tile names in one message. */
-export const tileNameCountMax = 512;
+export const tileNameCountMax = 1024;
 /** Gateways that a worker is told of. */
 export const gatewayCountMax = 16;
 /** UTF-16 units of a line for people that travels in a message. */
@@ -127,15 +123,82 @@ export const messageDurationMsMax = 30 * 24 * 3600 * 1000;
 /** Threads that a worker may say it has; the same as {@link poolThreadsMax}. */
 export const workerThreadsMax = 1024;
 /** Leases that one worker may hold or ask for at a time. */
-export const workerLeaseCountMax = 512;
+export const workerLeaseCountMax = 1024;
 /** Attempts at one tile. */
 export const attemptCountMax = 1 << 20;
 /** Target neurons in one tile: a tile has about 100,000 blocks, a neuron at least one. */
 export const tileNeuronCountMax = 1 << 17;
 /** Bytes that the masks of one tile may unpack to: 100,000 blocks of 40 samples take 500 kB, the largest neurons 64 times that. */
 export const tileMaskBytesMax = 1 << 28;
+/** Rows that one tile may ask to be tried: each that is missed costs two numbers. */
+export const tileRowCountMax = 1 << 22;
+/** Blocks that one tile may ask to be tried: minutes of work at easy tolerances, where a usual tile has 100,000. */
+export const tileBlockCountMax = 1 << 28;
 /** Source columns of a layer, or edges of its bias block, in a spec. */
 export const specColumnCountMax = 1 << 23;
 
 /** Rows of one source layer: a layer of 100,000 neurons has some millions; verification holds two numbers for each. */
 export const sourceRowsMax = 1 << 24;
+
+/** Bytes of one group of changes that an engine syncs together: 0.1 s of a slow disk. */
+export const engineGroupBytesMax = 1 << 23;
+/** Changes in one such group. */
+export const engineGroupChangesMax = 1024;
+
+/** Milliseconds a trusted worker has for a lease at least; about 60 times what a tile is meant to take. */
+export const leaseMsTrusted = 60_000;
+/** Milliseconds a volunteer has for a lease at least: background tabs run timers once a minute. */
+export const leaseMsVolunteer = 180_000;
+/** Milliseconds a lease may last at most, however slow the worker has been. */
+export const leaseMsMax = 3_600_000;
+/** Milliseconds between signs of life; a peer silent for three of them is gone. */
+export const heartbeatMsDefault = 10_000;
+/** Milliseconds of work that a worker is given to hold: long enough to hide the way there and back, short enough to lose. */
+export const leasedWorkMs = 5_000;
+/** Leases of one session at a time: the credit a worker may ask for. */
+export const leasesPerSessionMax = 1024;
+/** Leases that come to nothing before the coordinator solves a tile itself. */
+export const tileAttemptMax = 5;
+/** Leases of one tile at a time: the first and one straggler copy. */
+export const tileLeaseCountMax = 2;
+/** Results of one tile on their way at a time; more senders than leases means late ones or forgers. */
+export const resultsPerTileMax = 4;
+/** Results of one worker on their way at a time, beyond twice its quota. */
+export const resultsPerWorkerMin = 4;
+/** Verified results that wait for a second opinion, in all: each keeps its bytes (about 50 kB) in memory. */
+export const heldResultsMax = 1024;
+/** Tiles that the coordinator solves itself at a time. */
+export const localSolvesMax = 2;
+/** Sessions of one gateway: an idle one costs about 20 kB with its socket. */
+export const sessionsMax = 10_000;
+/** Workers remembered after their last session, the longest gone forgotten first. */
+export const workersRememberedMax = 100_000;
+/** Jobs that a coordinator runs at a time. */
+export const runningJobsMax = 1000;
+/** Tiles of one job. */
+export const tilesPerJobMax = 1_000_000;
+/** Outcomes of a worker that are remembered, and how many bad ones among them put it in quarantine. */
+export const outcomesRemembered = 100;
+/** See {@link outcomesRemembered}. */
+export const badOutcomesMax = 3;
+/** Milliseconds of the first quarantine; each next one lasts twice as long. */
+export const quarantineMsFirst = 600_000;
+/** Milliseconds of the longest quarantine: a day. */
+export const quarantineMsMax = 86_400_000;
+/** Good results after which a volunteer's misses are checked by sample only. */
+export const strangerResultCount = 10;
+/** One in how many misses of a known volunteer is checked elsewhere: 50 lies then pass with chance (9/10)^50 < 1 %. */
+export const missCheckOneIn = 10;
+/** One in how many results without misses of a volunteer is solved elsewhere too: catches valid answers that are not the unique one. */
+export const canonicalCheckOneIn = 64;
+/** Durations of leases that straggler copies are judged by. */
+export const durationsRemembered = 256;
+
+/** Milliseconds of a worker's first backoff; it doubles, with full jitter. */
+export const backoffMsMin = 1_000;
+/** Milliseconds of a worker's longest backoff. */
+export const backoffMsMax = 300_000;
+/** Gateways that a worker knows at a time. */
+export const gatewaysPerWorkerMax = 32;
+/** Elements of one source row, and target weights of one neuron, in a spec: a solver holds a row of them (128 MiB). */
+export const specRowElementCountMax = 1 << 25;

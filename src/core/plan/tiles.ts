@@ -15,9 +15,27 @@ const tileBlocks = 100_000;
 /** Returns hex SHA-256 over every field of a layer problem: two problems with one digest have one answer. */
 export function layerProblemDigest(problem: LayerProblem): string {
   const hash = sha256.create();
-  const { bias, seed, groupOffsets, groupColumns, groupChannels, groupMultipliers, ...numbers } = problem;
-  const { elements, values, ...biasNumbers } = bias;
-  hash.update(ascii(JSON.stringify({ seed: seed.toString(), numbers, biasNumbers })));
+  const { bias, groupOffsets, groupColumns, groupChannels, groupMultipliers } = problem;
+  const { elements, values } = bias;
+  // Field by field: the text must not depend on the order in which someone put the object together.
+  const numbers = {
+    gridBits: problem.gridBits,
+    sourceLayer: problem.sourceLayer,
+    rows: problem.rows,
+    cols: problem.cols,
+    taps: problem.taps,
+    channels: problem.channels,
+    sampleShift: problem.sampleShift,
+    rule: problem.rule,
+    tolerance: problem.tolerance,
+  };
+  const biasNumbers = {
+    sampleShift: bias.sampleShift,
+    ownScale: bias.ownScale,
+    interceptScale: bias.interceptScale,
+    tolerance: bias.tolerance,
+  };
+  hash.update(ascii(JSON.stringify({ seed: problem.seed.toString(), numbers, biasNumbers })));
   for (const array of [
     groupOffsets,
     groupColumns,
@@ -27,6 +45,25 @@ export function layerProblemDigest(problem: LayerProblem): string {
     values,
   ])
     hash.update(lengthPrefixed(array));
+  return bytesToHex(hash.digest());
+}
+
+/** Returns hex SHA-256 over a layer's digest and every field of a tile of it: what a tile is known by everywhere. */
+export function tileId(
+  problemDigest: string,
+  tile: Pick<Tile, 'pass' | 'neurons' | 'targets' | 'biasTargets'>,
+): string {
+  const { pass, targets, biasTargets } = tile;
+  const neurons = tile.neurons.map(({ neuron, firstRow, rowCount, wanted }) => ({
+    neuron,
+    firstRow,
+    rowCount,
+    wanted,
+  }));
+  const hash = sha256.create();
+  hash.update(ascii(JSON.stringify({ problemDigest, pass, neurons })));
+  hash.update(lengthPrefixed(targets));
+  hash.update(new Uint8Array(biasTargets.buffer, biasTargets.byteOffset, biasTargets.byteLength));
   return bytesToHex(hash.digest());
 }
 
@@ -90,11 +127,8 @@ function makeTile(
     targets.set(neuronTargets(place, neuron), index * size);
     biasTargets[index] = neuronBiasTarget(place, neuron);
   });
-  const hash = sha256.create();
-  hash.update(ascii(JSON.stringify({ problemDigest, pass, neurons })));
-  hash.update(lengthPrefixed(targets));
-  hash.update(new Uint8Array(biasTargets.buffer));
-  return { id: bytesToHex(hash.digest()), sourceLayer: place.index + 1, pass, neurons, targets, biasTargets };
+  const tile = { sourceLayer: place.index + 1, pass, neurons, targets, biasTargets };
+  return { id: tileId(problemDigest, tile), ...tile };
 }
 
 function ascii(text: string): Uint8Array {

@@ -95,12 +95,17 @@ function scanMap(scan: Scan, at: number, { count, depth }: { count: number; dept
   if (count > messageItemCountMax) refuse(`a map of ${count} entries`);
   let offset = at;
   for (let index = 0; index < count; index++) {
-    const key = scan.bytes[offset] ?? 0;
-    if (!(key >= 0xa0 && key < 0xc0) && key !== 0xd9) refuse('a key that is no short string');
-    offset = scanValue(scan, offset, depth + 1);
+    offset = scanKey(scan.bytes, offset);
     offset = scanValue(scan, offset, depth + 1);
   }
   return offset;
+}
+
+function scanKey(bytes: Uint8Array, at: number): number {
+  const token = bytes[at];
+  if (token === undefined) return refuse('the message ends early');
+  if (token < 0xa0 || token >= 0xc0) return refuse('a key that is no string below 32 bytes');
+  return scanString(bytes, at + 1, token & 31);
 }
 
 function readLength(bytes: Uint8Array, at: number, width: number): number {
