@@ -1,0 +1,88 @@
+/**
+ * Blobs as files `<sha256>` in one directory. A blob is written as `<sha256>.<n>.partial`, synced, renamed, and the directory
+ * synced; so a file under its final name is whole, and its name says what its bytes must be.
+ *
+ * Files rather than LevelDB values: a network or ticket has 1 to 100 MB, which LevelDB would write to its log, copy to a table,
+ * and copy again with every compaction.
+ */
+import { createHash } from 'node:crypto';
+import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { failure } from '../../src/core/errors.ts';
+import type { BlobStore } from './record-engine.ts';
+
+const partialSuffix = '.partial';
+
+/**
+ * Returns the blobs of a directory, which is made if it is not there; what an interrupted write left is removed.
+ * @throws TombolaError (failure) when the directory cannot be used; so does writing and reading.
+ */
+export async function openBlobFiles(directory: string): Promise<BlobStore> {
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    const names = await readdir(directory);
+    await Promise.all(
+      names.filter((name) => name.endsWith(partialSuffix)).map((name) => rm(join(directory, name))),
+    );
+  } catch (error) {
+    throw blobFailure('open the blobs', directory, error);
+  }
+  let partialCount = 0;
+  return {
+    put: async (bytes) => {
+      const sha256 = createHash('sha256').update(bytes).digest('hex');
+      if ((await readBlobFile(directory, sha256)) !== undefined) return sha256;
+      const partial = join(directory, `${sha256}.${partialCount++}${partialSuffix}`);
+      try {
+        await writeSynced(partial, bytes);
+        await rename(partial, join(directory, sha256));
+        await syncDirectory(directory);
+      } catch (error) {
+        await rm(partial, { force: true });
+        throw blobFailure('write a blob to', directory, error);
+      }
+      return sha256;
+    },
+    read: (sha256) => readBlobFile(directory, sha256),
+  };
+}
+
+async function readBlobFile(directory: string, sha256: string): Promise<Uint8Array | undefined> {
+  if (!/^[0-9a-f]{64}$/.test(sha256)) return undefined;
+  let bytes: Uint8Array;
+  try {
+    bytes = await readFile(join(directory, sha256));
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw blobFailure('read a blob of', directory, error);
+  }
+  return createHash('sha256').update(bytes).digest('hex') === sha256 ? bytes : undefined;
+}
+
+async function writeSynced(path: string, bytes: Uint8Array): Promise<void> {
+  const file = await open(path, 'wx', 0o600);
+  try {
+    await file.writeFile(bytes);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** Makes a rename last. */
+async function syncDirectory(directory: string): Promise<void> {
+  const handle = await open(directory, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+function blobFailure(action: string, directory: string, error: unknown): Error {
+  const reason = error instanceof Error ? error.message.split('\n')[0] : String(error);
+  return failure(
+    `Cannot ${action} ${directory}: ${reason}, expected a disk that works and has free space; make room and try again`,
+    error,
+  );
+}

@@ -1,0 +1,124 @@
+/** An engine over an ordered map of records and a map of blobs: what the local engine and the one in memory have in common. */
+import { failure } from '../../src/core/errors.ts';
+import { engineGroupChangesMax } from '../../src/core/limits.ts';
+import type { Engine, StoredJob } from './engine.ts';
+import { GroupWriter, type RecordStore } from './group-writer.ts';
+import {
+  jobKey,
+  jobRange,
+  type KeyRange,
+  nameOfKey,
+  openRecord,
+  resultKey,
+  resultRange,
+  sealRecord,
+} from './record.ts';
+
+/** A record store that also lists and closes. */
+export interface OpenRecordStore extends RecordStore {
+  /** Returns the keys of a range, ascending. */
+  keys(range: KeyRange): Promise<readonly string[]>;
+  close(): Promise<void>;
+}
+
+/** Blobs by the hex SHA-256 of their bytes. */
+export interface BlobStore {
+  put(bytes: Uint8Array): Promise<string>;
+  /** Undefined where the blob is absent or its bytes have another digest. */
+  read(sha256: string): Promise<Uint8Array | undefined>;
+}
+
+/** Returns the engine over the two stores. Closing it closes the record store, after what was being written. */
+export function recordEngine(store: OpenRecordStore, blobs: BlobStore): Engine {
+  const writer = new GroupWriter(store);
+  let closing: Promise<void> | undefined;
+  const checkOpen = (): void => {
+    if (closing !== undefined) throw failure('Cannot use the store: it is closed, expected an open one');
+  };
+  return {
+    jobs: async () => {
+      checkOpen();
+      const keys = await store.keys(jobRange);
+      const records = await store.read(keys);
+      const jobs = keys.map((key, index) => readJob(key, records[index]));
+      return jobs.sort((a, b) => a.sequence - b.sequence || (a.job < b.job ? -1 : 1));
+    },
+    putJob: async (job) => {
+      checkOpen();
+      const key = jobKey(job.job);
+      const record = sealRecord(key, new TextEncoder().encode(JSON.stringify(job)));
+      await writer.update(key, record.length, () => ({ record, outcome: undefined }));
+    },
+    removeJob: async (job) => {
+      checkOpen();
+      // The job goes last: a removal that was cut short can be repeated.
+      const keys = await store.keys(resultRange(job));
+      for (let from = 0; from < keys.length; from += engineGroupChangesMax)
+        await Promise.all(
+          keys.slice(from, from + engineGroupChangesMax).map((key) => writer.update(key, 0, removal)),
+        );
+      await writer.update(jobKey(job), 0, removal);
+    },
+    commitResult: async (job, tile, result) => {
+      checkOpen();
+      const key = resultKey(job, tile);
+      const record = sealRecord(key, result);
+      return writer.update(key, record.length, (current) =>
+        openRecord(key, current) === undefined ? { record, outcome: 'new' } : { outcome: 'duplicate' },
+      );
+    },
+    readResult: async (job, tile) => {
+      checkOpen();
+      const key = resultKey(job, tile);
+      const [record] = await store.read([key]);
+      const value = openRecord(key, record);
+      if (value !== undefined || record === undefined) return value?.slice();
+      // Damaged. It goes, unless a sound one has come in its place by now.
+      await writer.update(key, 0, (current) =>
+        openRecord(key, current) === undefined ? removal() : { outcome: undefined },
+      );
+      return undefined;
+    },
+    committedTiles: async (job) => {
+      checkOpen();
+      const keys = await store.keys(resultRange(job));
+      return new Set(keys.map(nameOfKey));
+    },
+    dropResult: async (job, tile) => {
+      checkOpen();
+      await writer.update(resultKey(job, tile), 0, removal);
+    },
+    putBlob: async (bytes) => {
+      checkOpen();
+      return blobs.put(bytes);
+    },
+    readBlob: async (sha256) => {
+      checkOpen();
+      return blobs.read(sha256);
+    },
+    close: () => {
+      closing ??= writer.idle().then(() => store.close());
+      return closing;
+    },
+  };
+}
+
+function removal(): { record: null; outcome: undefined } {
+  return { record: null, outcome: undefined };
+}
+
+/** A job whose record is damaged must not vanish without a word. */
+function readJob(key: string, record: Uint8Array | undefined): StoredJob {
+  const value = openRecord(key, record);
+  if (value !== undefined) return JSON.parse(new TextDecoder().decode(value)) as StoredJob;
+  return {
+    job: nameOfKey(key),
+    request: '',
+    state: 'failed',
+    reason:
+      'Cannot read the job: its record in the store is damaged, expected an undamaged one; submit it again',
+    result: '',
+    priority: 0,
+    sequence: 0,
+  };
+}
