@@ -51,7 +51,8 @@ async function readBlobFile(directory: string, sha256: string): Promise<Uint8Arr
   if (!/^[0-9a-f]{64}$/.test(sha256)) return undefined;
   let bytes: Uint8Array;
   try {
-    bytes = await readFile(join(directory, sha256));
+    const { buffer, byteOffset, length } = await readFile(join(directory, sha256));
+    bytes = new Uint8Array(buffer, byteOffset, length);
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
     throw blobFailure('read a blob of', directory, error);

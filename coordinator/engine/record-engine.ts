@@ -72,7 +72,9 @@ export function recordEngine(store: OpenRecordStore, blobs: BlobStore): Engine {
       const key = resultKey(job, tile);
       const [record] = await store.read([key]);
       const value = openRecord(key, record);
-      if (value !== undefined || record === undefined) return value?.slice();
+      // Not slice: Node's Buffer, which looks like a Uint8Array, shares its memory there.
+      if (value !== undefined) return new Uint8Array(value);
+      if (record === undefined) return undefined;
       // Damaged. It goes, unless a sound one has come in its place by now.
       await writer.update(key, 0, (current) =>
         openRecord(key, current) === undefined ? removal() : { outcome: undefined },
