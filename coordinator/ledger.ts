@@ -19,8 +19,32 @@
  * durable. A worker's death (session end, missed heartbeats) releases its leases at once; slowness is never punished.
  * Trust: a worker's quota of leases doubles with each good result and falls to one with a bad one; invalidMax bad ones in its last
  * hundred put it in quarantine, for twice as long each time. Misses reported by strangers ("no subset here") carry no proof, so
- * such tiles are re-solved by another worker before they are believed (all at first, then one in n after n good results).
+ * such tiles are re-solved by another worker before they are believed (all at first, then one in ten after ten good results).
+ * Answers are unique, so two honest results are equal byte by byte: the shell gives the digest of each verified result. Where two
+ * differ, a trusted worker's counts; else the coordinator solves the tile itself, and who said otherwise has sent a bad result.
+ *
+ * The shell sends `tick` every second or more often. A longer gap between events is a stall of its own and extends every deadline.
+ * Times are monotonic milliseconds. The order of effects is the order in which they are to be carried out.
  */
+
+import { addJob, addTiles, removeJob } from './ledger/jobs.ts';
+import { adoptLease, giveBack } from './ledger/leases.ts';
+import {
+  acceptStored,
+  acceptVerified,
+  receiveResult,
+  refuseInvalid,
+  refuseUnstored,
+  solvedHere,
+  unsolvableHere,
+} from './ledger/results.ts';
+import { joinWorker, leaveSession, seeSession, wantWork } from './ledger/sessions.ts';
+import { defaultLedgerSettings, type LedgerSettings } from './ledger/settings.ts';
+import { emptyLedger, type Ledger } from './ledger/state.ts';
+import { passTime } from './ledger/tick.ts';
+import { serveIdle } from './scheduler.ts';
+
+export type { Ledger } from './ledger/state.ts';
 
 /** A tile as the ledger knows it. */
 export interface LedgerTile {
@@ -41,11 +65,20 @@ export type LedgerEvent =
   | {
       readonly kind: 'worker-joined';
       readonly session: string;
+      /**
+       * Trust hangs on this name, so nobody else may be able to take it: a gateway puts the id of the access token before the id
+       * that the worker chose.
+       */
       readonly worker: string;
       readonly workerKind: WorkerKind;
       readonly threads: number;
     }
   | { readonly kind: 'worker-left'; readonly session: string }
+  /**
+   * A worker that came back says what it still has in hand (`holding` of hello and beat): it is leased that again if it is open or
+   * leased to another session of the same worker. Repeating it does no harm.
+   */
+  | { readonly kind: 'holds'; readonly session: string; readonly job: string; readonly tile: string }
   | { readonly kind: 'wanted'; readonly session: string; readonly slots: number }
   | { readonly kind: 'beat'; readonly session: string }
   | { readonly kind: 'given-back'; readonly session: string; readonly job: string; readonly tile: string }
@@ -59,11 +92,23 @@ export type LedgerEvent =
       /** The result claims rows without a subset. */
       readonly claimsMisses: boolean;
     }
-  | { readonly kind: 'verified'; readonly result: string }
+  /** `digest`: SHA-256 of the result's one encoding (core/format/tile-result.ts), so that equal results have equal digests. */
+  | { readonly kind: 'verified'; readonly result: string; readonly digest: string }
   | { readonly kind: 'invalid'; readonly result: string; readonly reason: string }
   | { readonly kind: 'stored'; readonly result: string; readonly outcome: 'new' | 'duplicate' }
-  | { readonly kind: 'store-failed'; readonly result: string; readonly reason: string; readonly retryMs: number }
-  | { readonly kind: 'solved-here'; readonly job: string; readonly tile: string; readonly result: string }
+  | {
+      readonly kind: 'store-failed';
+      readonly result: string;
+      readonly reason: string;
+      readonly retryMs: number;
+    }
+  | {
+      readonly kind: 'solved-here';
+      readonly job: string;
+      readonly tile: string;
+      readonly result: string;
+      readonly digest: string;
+    }
   | { readonly kind: 'unsolvable-here'; readonly job: string; readonly tile: string; readonly reason: string }
   | { readonly kind: 'tick' };
 
@@ -72,9 +117,20 @@ export type LedgerEffect =
   | {
       readonly kind: 'grant';
       readonly session: string;
-      readonly leases: readonly { readonly job: string; readonly tile: string; readonly attempt: number; readonly leaseMs: number }[];
+      readonly leases: readonly {
+        readonly job: string;
+        readonly tile: string;
+        readonly attempt: number;
+        readonly leaseMs: number;
+      }[];
     }
-  | { readonly kind: 'verify'; readonly result: string; readonly job: string; readonly tile: string; readonly workerKind: WorkerKind }
+  | {
+      readonly kind: 'verify';
+      readonly result: string;
+      readonly job: string;
+      readonly tile: string;
+      readonly workerKind: WorkerKind;
+    }
   | { readonly kind: 'store'; readonly result: string; readonly job: string; readonly tile: string }
   | {
       readonly kind: 'acknowledge';
@@ -101,3 +157,91 @@ export type LedgerEffect =
   | { readonly kind: 'tile-dead'; readonly job: string; readonly tile: string; readonly reason: string }
   /** The result's bytes are no longer needed. */
   | { readonly kind: 'forget'; readonly result: string };
+
+/** Returns an empty ledger. Give every process its own random `seed`: workers must not guess which of their misses are checked. */
+export function createLedger(settings: Partial<LedgerSettings> = {}): Ledger {
+  return emptyLedger({ ...defaultLedgerSettings, ...settings });
+}
+
+/**
+ * Applies one event: changes `ledger` and returns what is to be done, in order. O(log n) in leases and O(1) in tiles, except for
+ * jobs coming and going and for ticks, which take time in proportion to what is due.
+ * @param now monotonic milliseconds; never smaller than before.
+ */
+export function apply(ledger: Ledger, now: number, event: LedgerEvent): LedgerEffect[] {
+  const effects: LedgerEffect[] = [];
+  ledger.effects = effects;
+  advance(ledger, now);
+  change(ledger, event);
+  serveIdle(ledger);
+  return effects;
+}
+
+/** Moves the clock on, by no more than the shell can have lived through. */
+function advance(ledger: Ledger, now: number): void {
+  if (Number.isNaN(ledger.lastNow)) {
+    ledger.lastNow = now;
+    ledger.startedAt = now;
+  }
+  const gap = now - ledger.lastNow;
+  if (gap > ledger.settings.stallMs) ledger.stalledMs += gap - ledger.settings.stallMs;
+  if (gap > 0) ledger.lastNow = now;
+}
+
+function change(ledger: Ledger, event: LedgerEvent): void {
+  switch (event.kind) {
+    case 'job-added':
+      addJob(ledger, event);
+      break;
+    case 'tiles-added':
+      addTiles(ledger, event);
+      break;
+    case 'job-removed':
+      removeJob(ledger, event.job);
+      break;
+    case 'worker-joined':
+      joinWorker(ledger, event);
+      break;
+    case 'worker-left':
+      leaveSession(ledger, event.session);
+      break;
+    case 'holds':
+      adoptLease(ledger, event);
+      break;
+    case 'wanted':
+      wantWork(ledger, event);
+      break;
+    case 'beat':
+      seeSession(ledger, event.session);
+      break;
+    case 'given-back':
+      giveBack(ledger, event);
+      break;
+    case 'result':
+      receiveResult(ledger, event);
+      break;
+    case 'verified':
+      acceptVerified(ledger, event);
+      break;
+    case 'invalid':
+      refuseInvalid(ledger, event);
+      break;
+    case 'stored':
+      acceptStored(ledger, event);
+      break;
+    case 'store-failed':
+      refuseUnstored(ledger, event);
+      break;
+    case 'solved-here':
+      solvedHere(ledger, event);
+      break;
+    case 'unsolvable-here':
+      unsolvableHere(ledger, event);
+      break;
+    case 'tick':
+      passTime(ledger);
+      break;
+  }
+}
+
+export { type LedgerStatus, ledgerStatus } from './ledger/status.ts';

@@ -202,3 +202,31 @@ export const backoffMsMax = 300_000;
 export const gatewaysPerWorkerMax = 32;
 /** Elements of one source row, and target weights of one neuron, in a spec: a solver holds a row of them (128 MiB). */
 export const specRowElementCountMax = 1 << 25;
+
+/** Networks whose connections a gateway counts at a time: those without connections are forgotten first. */
+export const networkCountMax = 65_536;
+/** Uploads that a coordinator takes at a time. */
+export const uploadCountMax = 2;
+/** Bytes of the options of a submitted job, JSON. */
+export const jobOptionsBytesMax = 1 << 14;
+
+/** Tiles of one job that are asked for and not done: 0.25 s of work each keep 1,000 workers busy; each holds about 50 kB of targets. */
+export const tilesInFlightMax = 2048;
+/** Stored results that are checked in full at a time: what the verifying threads can use, and some 100 MB of masks. */
+export const tilesCheckedAtATimeMax = 64;
+/** Times one tile is solved because its result could not be read back. */
+export const tileReadAttemptsMax = 3;
+/** Times a job's stored results are repaired because the ticket does not verify. */
+export const jobRepairsMax = 2;
+/** Characters of a job's name. */
+export const jobNameLengthMax = 200;
+/** Bytes of a submitted network file: 30 million weights. */
+export const jobNetworkBytesMax = 1 << 28;
+/** Jobs that are kept, over ones included. */
+export const jobCountMax = 10_000;
+/** Jobs that are worked on at a time; each holds its network and the results of the layer in hand in memory. */
+export const jobsAtWorkMax = 16;
+/** Milliseconds after which a job that could not use the store tries again. */
+export const jobStoreRetryMs = 5000;
+/** Times it does: an hour in all. */
+export const jobStoreRetriesMax = 720;

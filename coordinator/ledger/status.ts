@@ -1,0 +1,82 @@
+/** What people and metrics see of the ledger. */
+import type { WorkerKind } from '../ledger.ts';
+import { clockOf, type Ledger, type TileState } from './state.ts';
+import { isQuarantined } from './trust.ts';
+
+/** A job's progress. */
+export interface JobStatus {
+  readonly job: string;
+  readonly priority: number;
+  readonly tiles: number;
+  /** Tiles in each state. */
+  readonly counts: Readonly<Record<TileState, number>>;
+  readonly blocksDone: number;
+}
+
+/** A session and its worker's standing. */
+export interface SessionStatus {
+  readonly session: string;
+  readonly worker: string;
+  readonly workerKind: WorkerKind;
+  readonly threads: number;
+  readonly leases: number;
+  readonly tilesDone: number;
+  /** Observed; 0: nothing yet. */
+  readonly blocksPerSecond: number;
+  readonly quota: number;
+  /** Good results since the last bad one. */
+  readonly good: number;
+  readonly isQuarantined: boolean;
+  /** Milliseconds since its last sign of life. */
+  readonly silentMs: number;
+}
+
+/** The ledger at a glance. */
+export interface LedgerStatus {
+  readonly jobs: readonly JobStatus[];
+  readonly sessions: readonly SessionStatus[];
+  readonly openTiles: number;
+  /** Results on their way, of which `heldResults` wait for a second opinion. */
+  readonly pendingResults: number;
+  readonly heldResults: number;
+  readonly localSolves: number;
+  /** The store is failing; nothing is granted. */
+  readonly isPaused: boolean;
+  /** Time the coordinator did not get to run, in all. */
+  readonly stalledMs: number;
+}
+
+/** Returns the ledger's state for display. O(jobs + sessions). */
+export function ledgerStatus(ledger: Ledger, now: number): LedgerStatus {
+  const clock = now - ledger.stalledMs;
+  return {
+    jobs: [...ledger.jobs.values()].map(({ job, priority, tiles, counts, blocksDone }) => ({
+      job,
+      priority,
+      tiles: tiles.size,
+      counts: { ...counts },
+      blocksDone,
+    })),
+    sessions: [...ledger.sessions.values()].map(
+      ({ session, worker, threads, leases, tilesDone, speed, seenAt }) => ({
+        session,
+        worker: worker.worker,
+        workerKind: worker.kind,
+        threads,
+        leases: leases.size,
+        tilesDone,
+        blocksPerSecond: speed * 1000,
+        quota: worker.quota,
+        good: worker.good,
+        isQuarantined: isQuarantined(ledger, worker),
+        silentMs: Math.max(0, clock - seenAt),
+      }),
+    ),
+    openTiles: ledger.openCount,
+    pendingResults: ledger.results.size,
+    heldResults: ledger.heldCount,
+    localSolves: ledger.localRunning,
+    isPaused: clockOf(ledger) < ledger.pausedUntil,
+    stalledMs: ledger.stalledMs,
+  };
+}
