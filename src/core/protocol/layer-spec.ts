@@ -60,6 +60,7 @@ export function problemOf(spec: Spec): LayerProblem {
   const groups = countOf(spec.groupChannels, 'group channels');
   const columns = countOf(spec.groupColumns, 'group columns');
   expect('edges of a row', columns * spec.taps, columns * spec.taps <= specRowElementCountMax);
+  expect('blocks', groups * spec.taps, groups * spec.taps < specRowElementCountMax);
   if (!spec.hasMultipliers)
     expect('multipliers', spec.groupMultipliers.length, spec.groupMultipliers.length === 0);
   const edges = countOf(spec.biasElements, 'bias elements');

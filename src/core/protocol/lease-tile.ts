@@ -2,7 +2,7 @@
  * A tile as the lease that carries it. A gateway is not trusted: counts and ranges are checked before anything is allocated by
  * them, and the tile's id, which is a hash of the layer's digest and of every field, at the end.
  */
-import { tileMaskBytesMax, tileNeuronCountMax } from '../limits.ts';
+import { tileBlockCountMax, tileMaskBytesMax, tileNeuronCountMax, tileRowCountMax } from '../limits.ts';
 import { blocksPerRow, type LayerProblem, rowMaskBytes, type Tile, type TileNeuron } from '../plan/tile.ts';
 import { tileId } from '../plan/tiles.ts';
 import { bytesOf, float64Of, int32Of } from './little-endian.ts';

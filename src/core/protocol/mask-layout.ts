@@ -1,0 +1,70 @@
+/** Where the blocks of a row's mask lie, and how the masks of each size are coded (mask-code.ts). */
+import { exactBlockSizeMax } from '../limits.ts';
+import { biasBlockSize, type LayerProblem } from '../plan/tile.ts';
+import { binomial } from './combination.ts';
+
+/** Symbols that one class of blocks can have, and the distance between two classes in the tables: sizes 0 … 40 and the escape. */
+export const symbolStride = 64;
+/** Ranks stay below this, so that one read of 24 bits takes a rank. */
+const rankCountMax = 2 ** 24;
+
+/** The blocks of every row of a layer, and their classes: blocks of one size share a prefix code, the bias block has its own. */
+export interface MaskLayout {
+  /** Shape [groups]: samples in the blocks of a group, one block for each tap. */
+  readonly groupSizes: Uint8Array;
+  /** Shape [groups]: their class. */
+  readonly groupClasses: Uint8Array;
+  readonly taps: number;
+  /** Shape [classes]: samples in a block; the classes of the groups ascend, the bias block's comes last. */
+  readonly classSizes: Uint8Array;
+  /** Symbols of each class: subset sizes that are coded, from 0 on, then the escape where there is one. */
+  readonly symbolCounts: Uint8Array;
+  /** The escape symbol of each class: subsets larger than those coded, bit by bit. 255: none. */
+  readonly escapes: Uint8Array;
+  /** [class · symbolStride + k]: how many subsets of k there are. */
+  readonly subsetCounts: Uint32Array;
+  readonly biasSize: number;
+  /** The bias block's class, or −1 where it is too long for one. */
+  readonly biasClass: number;
+}
+
+/** Returns the layout of a layer's masks. */
+export function maskLayout(problem: LayerProblem): MaskLayout {
+  const { groupOffsets, taps } = problem;
+  const groupSizes = Uint8Array.from(
+    problem.groupChannels,
+    (_, group) => (groupOffsets[group + 1] ?? 0) - (groupOffsets[group] ?? 0),
+  );
+  const biasSize = biasBlockSize(problem.bias);
+  const hasBiasClass = biasSize <= exactBlockSizeMax;
+  const sizes = [...new Set(groupSizes)].sort((a, b) => a - b);
+  const classOfSize = new Map(sizes.map((size, index) => [size, index]));
+  const classSizes = Uint8Array.from(hasBiasClass ? [...sizes, biasSize] : sizes);
+  const coded = Array.from(classSizes, codedSizes);
+  const subsetCounts = new Uint32Array(classSizes.length * symbolStride);
+  coded.forEach((count, index) => {
+    for (let k = 0; k < count; k++)
+      subsetCounts[index * symbolStride + k] = binomial(classSizes[index] ?? 0, k);
+  });
+  return {
+    groupSizes,
+    groupClasses: groupSizes.map((size) => classOfSize.get(size) ?? 0),
+    taps,
+    classSizes,
+    symbolCounts: Uint8Array.from(
+      coded,
+      (count, index) => count + (count <= (classSizes[index] ?? 0) ? 1 : 0),
+    ),
+    escapes: Uint8Array.from(coded, (count, index) => (count <= (classSizes[index] ?? 0) ? count : 255)),
+    subsetCounts,
+    biasSize,
+    biasClass: hasBiasClass ? classSizes.length - 1 : -1,
+  };
+}
+
+/** Returns how many subset sizes, from 0 on, have few enough subsets to be coded by rank. */
+function codedSizes(size: number): number {
+  let count = 0;
+  while (count <= size && binomial(size, count) <= rankCountMax) count++;
+  return count;
+}
