@@ -10,6 +10,7 @@ import { misuse } from '../errors.ts';
 import { longBlockSizeMax } from '../limits.ts';
 import { type Activation, activate, isPositivelyHomogeneous } from '../network/activation.ts';
 import type { BiasInit } from '../source/source-network.ts';
+import { weightQuantum } from '../verify/quantise.ts';
 import { constantEdges, isUsefulConstant } from './constants.ts';
 import type { LayerView } from './layer-view.ts';
 
@@ -105,9 +106,15 @@ function noBias(question: BiasQuestion, biasGain: number, spread: Spread): BiasP
  */
 function chooseBiasGain(question: BiasQuestion, reach: number): number {
   const wanted = Math.max(reach, (question.view.weightMax || 1) / 4) / question.gain;
+  if (isQuantised(question)) return Math.min(wanted, quantisedGainMax(question));
   if (question.activations.every(isPositivelyHomogeneous)) return wanted;
   const atRest = question.activations.reduce((value, activation) => activate(activation, value), 0);
   return Math.min(biasGainMax, atRest === 0 ? 2 * wanted : Math.max(1, wanted));
+}
+
+/** The gain whose biases come in steps of half a weight quantum, the coarsest that verification accepts; more constants do the rest. */
+function quantisedGainMax({ view, gain, gridBits }: BiasQuestion): number {
+  return (weightQuantum(view.weightMax, gridBits) * 2 ** (2 * (gridBits - 1))) / (2 * gain);
 }
 
 interface Spread {
@@ -174,7 +181,7 @@ function constantRows(
 }
 
 function units(
-  { view, gain, gridBits, tolerance }: BiasQuestion,
+  { view, gain, gridBits, tolerance, biasInit }: BiasQuestion,
   {
     biasGain,
     size,
@@ -191,7 +198,7 @@ function units(
   const biasTolerance = Math.floor(tolerance / biasUnit - biasRounding(size));
   if (biasTolerance < 0)
     throw misuse(
-      `Cannot plan the biases of layer ${view.layer.name}: rounding ${size} samples costs ${biasRounding(size) * biasUnit}, more than the tolerance ${tolerance}; expected a larger --epsilon (or --epsilon instead of --exact)`,
+      `Cannot plan the biases of layer ${view.layer.name}: rounding ${size} samples costs ${biasRounding(size) * biasUnit}, more than the tolerance ${tolerance}; expected a larger --epsilon (or --epsilon instead of --exact)${biasInit === 'zero' ? ' or --bias-init uniform' : ''}`,
     );
   return { biasUnit, biasTolerance, biasQuantum: 0 };
 }
