@@ -27,7 +27,7 @@
  * Times are monotonic milliseconds. The order of effects is the order in which they are to be carried out.
  */
 
-import { addJob, addTiles, removeJob } from './ledger/jobs.ts';
+import { addJob, addTiles, loseTile, removeJob } from './ledger/jobs.ts';
 import { adoptLease, giveBack } from './ledger/leases.ts';
 import {
   acceptStored,
@@ -61,6 +61,8 @@ export type WorkerKind = 'trusted' | 'volunteer';
 export type LedgerEvent =
   | { readonly kind: 'job-added'; readonly job: string; readonly priority: number }
   | { readonly kind: 'tiles-added'; readonly job: string; readonly tiles: readonly LedgerTile[] }
+  /** The stored result of a tile that is done has been lost: it is to be solved anew when it is added again. */
+  | { readonly kind: 'tile-lost'; readonly job: string; readonly tile: string }
   | { readonly kind: 'job-removed'; readonly job: string }
   | {
       readonly kind: 'worker-joined';
@@ -89,11 +91,16 @@ export type LedgerEvent =
       readonly tile: string;
       /** Names the result for the shell, which keeps its bytes. */
       readonly result: string;
-      /** The result claims rows without a subset. */
+      /** The result may claim rows without a subset; `verified` tells for sure, since only then it has been decoded. */
       readonly claimsMisses: boolean;
     }
   /** `digest`: SHA-256 of the result's one encoding (core/format/tile-result.ts), so that equal results have equal digests. */
-  | { readonly kind: 'verified'; readonly result: string; readonly digest: string }
+  | {
+      readonly kind: 'verified';
+      readonly result: string;
+      readonly digest: string;
+      readonly claimsMisses?: boolean;
+    }
   | { readonly kind: 'invalid'; readonly result: string; readonly reason: string }
   | { readonly kind: 'stored'; readonly result: string; readonly outcome: 'new' | 'duplicate' }
   | {

@@ -59,6 +59,16 @@ export function addTiles(ledger: Ledger, event: Extract<LedgerEvent, { kind: 'ti
   }
 }
 
+/** Forgets a tile that is done. */
+export function loseTile(ledger: Ledger, event: Extract<LedgerEvent, { kind: 'tile-lost' }>): void {
+  const job = ledger.jobs.get(event.job);
+  const tile = job?.tiles.get(event.tile);
+  if (job === undefined || tile?.state !== 'done') return;
+  job.tiles.delete(event.tile);
+  job.counts.done--;
+  job.blocksDone -= tile.blocks;
+}
+
 /** Forgets a job: its leases are cancelled, its results dropped. */
 export function removeJob(ledger: Ledger, name: string): void {
   const job = ledger.jobs.get(name);

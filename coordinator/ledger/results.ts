@@ -61,12 +61,13 @@ export function receiveResult(ledger: Ledger, event: Received): void {
 /** Believes a verified result, or has it found again by somebody else first. */
 export function acceptVerified(
   ledger: Ledger,
-  { result, digest }: { readonly result: string; readonly digest: string },
+  { result, digest, claimsMisses }: Extract<LedgerEvent, { kind: 'verified' }>,
 ): void {
   const record = ledger.results.get(result);
   if (record === undefined || record.phase !== 'checking') return;
   const { tile } = record;
   record.digest = digest;
+  record.claimsMisses = claimsMisses ?? record.claimsMisses;
   const held = tile.results.filter(({ phase }) => phase === 'held');
   const isSettled = tile.state === 'done' || tile.results.some(({ phase }) => phase === 'storing');
   const isTrusted = record.worker?.kind === 'trusted';

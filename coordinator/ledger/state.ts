@@ -27,7 +27,7 @@ export interface ResultRecord {
   readonly worker: WorkerRecord | null;
   /** Whom to tell; null when the sender has gone and has not come back. */
   session: SessionRecord | null;
-  readonly claimsMisses: boolean;
+  claimsMisses: boolean;
   /** The sender had a lease on the tile. */
   readonly wasLeased: boolean;
   /** `held`: verified, but its misses are believed only when another worker finds the same. `agreed`: waits for the store's answer. */
