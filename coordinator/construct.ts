@@ -64,6 +64,9 @@ export interface ConstructEvent {
   readonly blocks: number;
   /** The tile came from the store. */
   readonly resumed: boolean;
+  /** Tiles done and known in this layer so far; a reserve pass adds to both. */
+  readonly tilesDone: number;
+  readonly tilesKnown: number;
 }
 
 /** What a construction runs with. */
@@ -71,8 +74,13 @@ export interface ConstructOptions {
   readonly solver: Solver;
   readonly store: TileStore;
   readonly targetSha256: string;
-  /** Every how many copies the residuals of a fresh result are rechecked; the finished ticket is rechecked in full anyway. */
+  /**
+   * Every how many copies the residuals of a result, fresh or stored, are rechecked; the finished ticket is rechecked in full anyway.
+   * 0: none, for a solver and a store that give only what has been verified.
+   */
   readonly checkOneIn: number;
+  /** Blocks per tile to aim at, if not as plan/tiles.ts has it. The ticket does not depend on it, but stored tiles are found again only with the same. */
+  readonly tileBlocks?: number;
   readonly onEvent: (event: ConstructEvent) => void;
   readonly signal: AbortSignal;
 }
@@ -242,6 +250,8 @@ class LayerRun {
   merged: MergedTiles = new Map();
   blocks = 0;
   private copies = 0;
+  private tilesDone = 0;
+  private tilesKnown = 0;
   private readonly copiesWanted: number;
   private readonly place: LayerPlace;
   private readonly problem: LayerProblem;
@@ -261,26 +271,36 @@ class LayerRun {
   }
 
   async pass(pass: number, neurons: readonly TileNeuron[]): Promise<void> {
-    const tiles = cutTiles(this.place, { pass, neurons, problemDigest: this.problemDigest });
+    const { problemDigest, options } = this;
+    const { tileBlocks } = options;
+    const tiles = cutTiles(this.place, {
+      pass,
+      neurons,
+      problemDigest,
+      ...(tileBlocks === undefined ? {} : { tileBlocks }),
+    });
+    this.tilesKnown += tiles.length;
     const waiting = tiles[Symbol.iterator]();
+    const verified = new Map<string, VerifiedTile>();
     const lane = async (): Promise<void> => {
-      for (const tile of waiting) await this.solve(tile);
+      for (const tile of waiting) verified.set(tile.id, await this.solve(tile));
     };
-    await Promise.all(Array.from({ length: this.options.solver.concurrency }, lane));
+    await Promise.all(Array.from({ length: options.solver.concurrency }, lane));
+    this.merged = mergeTiles(this.merged, verified);
     this.report('pass', { pass, blocks: 0, resumed: false });
   }
 
-  private async solve(tile: Tile): Promise<void> {
+  private async solve(tile: Tile): Promise<VerifiedTile> {
     const { solver, store, signal } = this.options;
     signal.throwIfAborted();
     const stored = await store.read(tile.id);
     const kept = stored === undefined ? undefined : this.verify(tile, stored);
-    if (kept?.kind === 'verified') return this.merge(tile, kept.tile, true);
+    if (kept?.kind === 'verified') return this.count(tile, kept.tile, true);
     const result = await solver.solve(this.problem, tile);
     const verdict = this.verify(tile, result);
     if (verdict.kind === 'refused') throw new Error(`the solver's result does not verify: ${verdict.reason}`);
     await store.write(result);
-    this.merge(tile, verdict.tile, false);
+    return this.count(tile, verdict.tile, false);
   }
 
   private verify(tile: Tile, result: TileResult): TileVerdict {
@@ -288,22 +308,23 @@ class LayerRun {
     return verifyTile(this.problem, { tile, result, isChecked: (copy) => copy % checkOneIn === 0 });
   }
 
-  private merge(tile: Tile, verified: VerifiedTile, resumed: boolean): void {
+  private count(tile: Tile, verified: VerifiedTile, resumed: boolean): VerifiedTile {
     const { copyRows, misses } = verified.result;
-    this.merged = mergeTiles(this.merged, new Map([[tile.id, verified]]));
+    this.tilesDone++;
     this.copies += copyRows.length;
     let blocks = copyRows.length * blocksPerRow(this.problem);
     for (let index = 1; index < misses.length; index += 2) blocks += (misses[index] ?? 0) + 1;
     this.blocks += blocks;
     this.report('tile', { pass: tile.pass, blocks, resumed });
+    return verified;
   }
 
   private report(
     kind: ConstructEvent['kind'],
     event: Pick<ConstructEvent, 'pass' | 'blocks' | 'resumed'>,
   ): void {
-    const { copies, copiesWanted, place } = this;
-    this.options.onEvent({ kind, layer: place.index, copies, copiesWanted, ...event });
+    const { copies, copiesWanted, tilesDone, tilesKnown, place } = this;
+    this.options.onEvent({ kind, layer: place.index, copies, copiesWanted, tilesDone, tilesKnown, ...event });
   }
 }
 

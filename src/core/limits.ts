@@ -86,9 +86,7 @@ export const pendingResultBytesMax = 1 << 28;
 /** Bytes of one HTTP request: a network of 64 M weights. */
 export const uploadBytesMax = 1 << 28;
 /** Layer problems that a worker keeps: those of the jobs it works on now. */
-export const keptSpecCountMax = 16;
-/** Tiles at work and waiting per thread of a worker; more would only be lost with it. */
-export const leasesPerThread = 2;
+export const keptSpecCountMax = 64;
 
 /** Nesting depth of a message; ours have four levels, the message itself included. */
 export const messageDepthMax = 16;
@@ -228,5 +226,3 @@ export const jobCountMax = 10_000;
 export const jobsAtWorkMax = 16;
 /** Milliseconds after which a job that could not use the store tries again. */
 export const jobStoreRetryMs = 5000;
-/** Times it does: an hour in all. */
-export const jobStoreRetriesMax = 720;

@@ -10,7 +10,16 @@ import { type LayerPlace, layerPlan, neuronBiasTarget, neuronTargets } from './l
 import type { LayerProblem, Tile, TileNeuron } from './tile.ts';
 
 /** Blocks per tile to aim at: some tenths of a second of work at easy tolerances. */
-const tileBlocks = 100_000;
+const tileBlocksByDefault = 100_000;
+
+/** One pass over a layer. */
+export interface PassToCut {
+  readonly pass: number;
+  readonly neurons: readonly TileNeuron[];
+  readonly problemDigest: string;
+  /** Blocks per tile to aim at. */
+  readonly tileBlocks?: number;
+}
 
 /** Returns hex SHA-256 over every field of a layer problem: two problems with one digest have one answer. */
 export function layerProblemDigest(problem: LayerProblem): string {
@@ -98,7 +107,7 @@ export function reservePass(place: LayerPlace, missing: Int32Array, used: number
 /** Returns the tiles of one pass. */
 export function cutTiles(
   place: LayerPlace,
-  { pass, neurons, problemDigest }: { pass: number; neurons: readonly TileNeuron[]; problemDigest: string },
+  { pass, neurons, problemDigest, tileBlocks = tileBlocksByDefault }: PassToCut,
 ): Tile[] {
   const blocksPerRow = place.view.channels * place.view.taps + 1;
   const tiles: Tile[] = [];
@@ -116,10 +125,7 @@ export function cutTiles(
   return tiles;
 }
 
-function makeTile(
-  place: LayerPlace,
-  { pass, neurons, problemDigest }: { pass: number; neurons: readonly TileNeuron[]; problemDigest: string },
-): Tile {
+function makeTile(place: LayerPlace, { pass, neurons, problemDigest }: PassToCut): Tile {
   const size = place.view.channels * place.view.taps;
   const targets = new Int32Array(neurons.length * size);
   const biasTargets = new Float64Array(neurons.length);

@@ -1,0 +1,365 @@
+/**
+ * The coordinator's jobs. A job's state in the engine is all that a restart needs:
+ *
+ *   running     is waiting or being worked on                 → done        ticket and summary are stored and verified
+ *                                                             → failed      it cannot be done; the reason says why
+ *                                                             → incomplete  some tile was solved by nobody
+ *                                                             → cancelled   somebody asked for it
+ *   the others  are final until the same job is submitted again: then it runs again, from the tiles it has
+ *
+ * A store that cannot be used changes no state: the job says so and tries again every jobStoreRetryMs until it can, or is cancelled.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { failure, misuse, TombolaError } from '../../src/core/errors.ts';
+import { decodeNetwork, networkDigest } from '../../src/core/format/network-file.ts';
+import { jobCountMax, jobNetworkBytesMax, jobStoreRetryMs, jobsAtWorkMax } from '../../src/core/limits.ts';
+import type { Solver } from '../../src/core/plan/tile.ts';
+import type { Engine, StoredJob } from '../engine/engine.ts';
+import type { JobProgress } from './job-progress.ts';
+import {
+  checkedJobName,
+  decodeJobRequest,
+  encodeJobRequest,
+  type JobRequest,
+  jobIdOf,
+  planOptionsOfJson,
+} from './job-request.ts';
+import { decodeJobResult, type JobResult } from './job-result.ts';
+import { DeadTile } from './job-solver.ts';
+import { jobStoreOf, StoreTrouble } from './job-store.ts';
+import type { JobVerifier } from './job-verifier.ts';
+import type { LedgerPort } from './ledger-port.ts';
+import { type JobPhase, runJob } from './run-job.ts';
+
+/** What the jobs run with. */
+export interface JobsOptions {
+  readonly engine: Engine;
+  readonly ledger: LedgerPort;
+  /** Runs the planner's probes: the coordinator's own threads. */
+  readonly planSolver: Solver;
+  readonly verifier: JobVerifier;
+  /** Called after every change of a job, often; it must return fast. */
+  readonly onChange?: (job: string) => void;
+  readonly tileBlocks?: number;
+  readonly storeRetryMs?: number;
+}
+
+/** What somebody asks for. */
+export interface Submission {
+  /** A network file (src/core/format/network-file.ts). */
+  readonly network: Uint8Array;
+  /** PlanOptionsJson (job-request.ts), not checked yet. */
+  readonly options: unknown;
+  /** For people. */
+  readonly name: string;
+  /** Higher comes first. */
+  readonly priority: number;
+}
+
+/** A job as seen from outside. */
+export interface JobStatus {
+  readonly job: string;
+  readonly name: string;
+  readonly state: StoredJob['state'];
+  /** What a running job is doing; `stalled`: the store cannot be used. Null for others. */
+  readonly phase: JobPhase | 'waiting' | 'stalled' | null;
+  /** One line: why it is not done, or stalled; '' otherwise. */
+  readonly reason: string;
+  readonly priority: number;
+  readonly sequence: number;
+  /** Null until it has been planned since this coordinator started. */
+  readonly progress: JobProgress | null;
+  /** Null until it is done. */
+  readonly result: JobResult | null;
+}
+
+/** All jobs of one coordinator. Whoever starts them closes them. */
+export interface Jobs {
+  /**
+   * Returns the id of the job for a submission, once it is durable. The same network and options are the same job: one that is
+   * done or running stays as it is, any other runs again.
+   * @throws TombolaError (misuse, failure) when the submission cannot be a job.
+   */
+  submit(submission: Submission): Promise<string>;
+  /** Ends a running job; what it has solved is kept. Resolves when the cancellation is durable. False if no such job runs. */
+  cancel(job: string): Promise<boolean>;
+  /** Ends a job and removes all its results; its blobs stay. False if there is none. */
+  remove(job: string): Promise<boolean>;
+  /** In the order of submission. */
+  list(): readonly JobStatus[];
+  status(job: string): JobStatus | undefined;
+  /** Resolves when the job is not running any more; undefined if there is none, or not any more. */
+  whenOver(job: string): Promise<JobStatus | undefined>;
+  /** Interrupts all jobs, which go on when they are started again. Idempotent. */
+  close(): Promise<void>;
+}
+
+interface Entry {
+  stored: StoredJob;
+  /** Null where the stored one cannot be read. */
+  readonly request: JobRequest | null;
+  phase: JobStatus['phase'];
+  progress: () => JobProgress | null;
+  work: { readonly ending: AbortController; readonly ended: Promise<void> } | null;
+  /** Called when the job is not running any more. */
+  readonly waiters: (() => void)[];
+}
+
+/** Returns the engine's jobs, with those that were running at work again. */
+export async function startJobs(options: JobsOptions): Promise<Jobs> {
+  const list = new JobList(options);
+  await list.load();
+  return list;
+}
+
+class JobList implements Jobs {
+  private readonly options: JobsOptions;
+  private readonly entries = new Map<string, Entry>();
+  private atWork = 0;
+  private isClosed = false;
+  /** Submissions, cancellations and removals, one after the other. */
+  private turn: Promise<unknown> = Promise.resolve();
+
+  constructor(options: JobsOptions) {
+    this.options = options;
+  }
+
+  async load(): Promise<void> {
+    for (const stored of await this.options.engine.jobs()) this.entries.set(stored.job, entryOf(stored));
+    this.fill();
+  }
+
+  submit(submission: Submission): Promise<string> {
+    return this.inTurn(() => this.accept(submission));
+  }
+
+  cancel(job: string): Promise<boolean> {
+    return this.inTurn(async () => {
+      const entry = this.entries.get(job);
+      if (entry?.stored.state !== 'running') return false;
+      await this.change(entry, { state: 'cancelled', reason: 'Cancelled' });
+      await this.interrupt(entry);
+      return true;
+    });
+  }
+
+  remove(job: string): Promise<boolean> {
+    return this.inTurn(async () => {
+      const entry = this.entries.get(job);
+      if (entry === undefined) return false;
+      if (entry.stored.state === 'running')
+        await this.change(entry, { state: 'cancelled', reason: 'Removed' });
+      await this.interrupt(entry);
+      await this.options.engine.removeJob(job);
+      this.entries.delete(job);
+      this.options.onChange?.(job);
+      return true;
+    });
+  }
+
+  list(): readonly JobStatus[] {
+    return [...this.entries.values()].map(statusOf).sort((a, b) => a.sequence - b.sequence);
+  }
+
+  status(job: string): JobStatus | undefined {
+    const entry = this.entries.get(job);
+    return entry === undefined ? undefined : statusOf(entry);
+  }
+
+  async whenOver(job: string): Promise<JobStatus | undefined> {
+    const entry = this.entries.get(job);
+    if (entry?.stored.state === 'running')
+      await new Promise<void>((resolve) => {
+        entry.waiters.push(resolve);
+      });
+    return this.status(job);
+  }
+
+  async close(): Promise<void> {
+    this.isClosed = true;
+    await Promise.all([...this.entries.values()].map((entry) => this.interrupt(entry)));
+    await this.turn.catch(() => undefined);
+  }
+
+  private inTurn<T>(act: () => Promise<T>): Promise<T> {
+    const result = this.turn.then(() => {
+      if (this.isClosed) throw failure('Cannot change jobs: the coordinator is ending, try again later');
+      return act();
+    });
+    this.turn = result.catch(() => undefined);
+    return result;
+  }
+
+  private async accept({ network: bytes, options, name, priority }: Submission): Promise<string> {
+    if (bytes.length > jobNetworkBytesMax)
+      throw misuse(
+        `Cannot accept a network of ${bytes.length} bytes, expected at most ${jobNetworkBytesMax}`,
+      );
+    if (!Number.isSafeInteger(priority))
+      throw misuse(`Cannot accept the priority ${priority}, expected a whole number`);
+    const checked = { name: checkedJobName(name), options: planOptionsOfJson(options) };
+    const targetSha256 = networkDigest(decodeNetwork(bytes));
+    const job = jobIdOf({ ...checked, targetSha256, networkBlob: '' });
+    const known = this.entries.get(job);
+    if (known !== undefined && (await this.isGoodAsItIs(known))) return job;
+    if (known === undefined && this.entries.size >= jobCountMax)
+      throw misuse(`Cannot accept another job: there are ${jobCountMax}, remove some first`);
+    const networkBlob = await this.options.engine.putBlob(bytes);
+    const request = { ...checked, targetSha256, networkBlob };
+    const sequence = Math.max(0, ...[...this.entries.values()].map(({ stored }) => stored.sequence)) + 1;
+    const stored: StoredJob = {
+      job,
+      request: encodeJobRequest(request),
+      state: 'running',
+      reason: '',
+      result: '',
+      priority,
+      sequence,
+    };
+    await this.options.engine.putJob(stored);
+    this.entries.set(job, entryOf(stored));
+    this.options.onChange?.(job);
+    this.fill();
+    return job;
+  }
+
+  /** A job that is done is submitted again where its ticket has been lost. */
+  private async isGoodAsItIs({ stored }: Entry): Promise<boolean> {
+    if (stored.state !== 'done') return stored.state === 'running';
+    const result = decodeJobResult(stored.result);
+    return result !== null && (await this.options.engine.readBlob(result.ticketBlob)) !== undefined;
+  }
+
+  /** Starts waiting jobs, the most urgent first. */
+  private fill(): void {
+    const waiting = [...this.entries.values()]
+      .filter(({ stored, work }) => stored.state === 'running' && work === null)
+      .sort((a, b) => b.stored.priority - a.stored.priority || a.stored.sequence - b.stored.sequence);
+    for (const entry of waiting) {
+      if (this.isClosed || this.atWork >= jobsAtWorkMax) return;
+      this.atWork++;
+      const ending = new AbortController();
+      const ended = this.work(entry, ending.signal).finally(() => {
+        this.atWork--;
+        entry.work = null;
+        entry.phase = null;
+        this.options.onChange?.(entry.stored.job);
+        for (const tell of entry.stored.state === 'running' ? [] : entry.waiters.splice(0)) tell();
+        this.fill();
+      });
+      entry.work = { ending, ended };
+    }
+  }
+
+  /** Resolves when the job is over or interrupted; never rejects. */
+  private async work(entry: Entry, signal: AbortSignal): Promise<void> {
+    const { job } = entry.stored;
+    while (!signal.aborted) {
+      try {
+        const outcome = await this.outcomeOf(entry, signal);
+        if (signal.aborted && outcome.state !== 'done') return;
+        if (entry.stored.state === 'running') await this.change(entry, outcome);
+        return;
+      } catch (error) {
+        // Only the store throws here.
+        entry.phase = 'stalled';
+        entry.stored = { ...entry.stored, reason: lineOf(error) };
+        this.options.onChange?.(job);
+        await delay(this.options.storeRetryMs ?? jobStoreRetryMs, undefined, { signal }).catch(
+          () => undefined,
+        );
+        if (entry.stored.state === 'running') entry.stored = { ...entry.stored, reason: '' };
+      }
+    }
+  }
+
+  /** @throws StoreTrouble */
+  private async outcomeOf(
+    entry: Entry,
+    signal: AbortSignal,
+  ): Promise<Pick<StoredJob, 'state'> & Partial<StoredJob>> {
+    const { request } = entry;
+    const { job, priority } = entry.stored;
+    if (request === null)
+      return { state: 'failed', reason: "Cannot read the job's request; submit the job again" };
+    const { engine, ...environment } = this.options;
+    try {
+      const result = await runJob(
+        { ...environment, store: jobStoreOf(engine) },
+        {
+          job,
+          priority,
+          request,
+          signal,
+          onProgress: (phase, progress) => {
+            entry.phase = phase;
+            entry.progress = progress;
+            this.options.onChange?.(job);
+          },
+        },
+      );
+      return { state: 'done', result };
+    } catch (error) {
+      if (error instanceof StoreTrouble) throw error;
+      if (error instanceof DeadTile) return { state: 'incomplete', reason: error.message };
+      if (error instanceof TombolaError) return { state: 'failed', reason: error.message };
+      return { state: 'failed', reason: `Broken: ${lineOf(error)}; report this as a bug` };
+    }
+  }
+
+  /** Changes the job in the engine first. */
+  private async change(entry: Entry, change: Partial<StoredJob>): Promise<void> {
+    const stored = { ...entry.stored, ...change };
+    await this.options.engine.putJob(stored);
+    entry.stored = stored;
+    this.options.onChange?.(stored.job);
+  }
+
+  private async interrupt({ work, stored, waiters }: Entry): Promise<void> {
+    work?.ending.abort(new Error('the job is interrupted'));
+    await work?.ended;
+    // Those of a job that was still waiting for its turn.
+    if (stored.state !== 'running' || this.isClosed) for (const tell of waiters.splice(0)) tell();
+  }
+}
+
+function entryOf(stored: StoredJob): Entry {
+  return {
+    stored,
+    request: requestOf(stored),
+    phase: null,
+    progress: () => null,
+    work: null,
+    waiters: [],
+  };
+}
+
+function requestOf({ request }: StoredJob): JobRequest | null {
+  try {
+    return decodeJobRequest(request);
+  } catch (error) {
+    if (error instanceof TombolaError) return null;
+    throw error;
+  }
+}
+
+function statusOf({ stored, request, phase, progress }: Entry): JobStatus {
+  const { job, state, reason, priority, sequence, result } = stored;
+  return {
+    job,
+    name: request?.name ?? '',
+    state,
+    phase: state === 'running' ? (phase ?? 'waiting') : null,
+    reason,
+    priority,
+    sequence,
+    progress: progress(),
+    result: decodeJobResult(result),
+  };
+}
+
+/** The first line of what went wrong. */
+function lineOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text.split('\n')[0] ?? text;
+}
