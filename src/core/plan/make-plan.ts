@@ -3,7 +3,7 @@
  * is fixed by (seed, shape, gains) before the search begins. Asynchronous only because the solver that probes is.
  */
 import { misuse } from '../errors.ts';
-import { exactBlockSizeMax, gridBitsMax, gridBitsMin } from '../limits.ts';
+import { exactBlockSizeMax, gridBitsMax, gridBitsMin, sourceRowsMax } from '../limits.ts';
 import { type Activation, type Interval, linearisation } from '../network/activation.ts';
 import { hull, readsPadding, stepsInterval } from '../network/intervals.ts';
 import type { Network } from '../network/network.ts';
@@ -85,8 +85,9 @@ export async function makePlan(network: Network, options: PlanOptions, solver: S
   };
 }
 
-function checkOptions({ mode, epsilon, gridBits, copies, inputRange }: PlanOptions): void {
-  if (!(gridBits >= gridBitsMin && gridBits <= gridBitsMax))
+function checkOptions(options: PlanOptions): void {
+  const { mode, epsilon, gridBits, copies, inputRange, failureProbability, seed } = options;
+  if (!isWholeWithin(gridBits, gridBitsMin, gridBitsMax))
     throw misuse(`Cannot plan with --grid-bits ${gridBits}: expected ${gridBitsMin} to ${gridBitsMax}`);
   if (mode === 'exact' && gridBits > exactGridBitsMax)
     throw misuse(
@@ -94,10 +95,20 @@ function checkOptions({ mode, epsilon, gridBits, copies, inputRange }: PlanOptio
     );
   if (mode === 'tolerance' && !(epsilon > 0 && epsilon < 1))
     throw misuse(`Cannot plan with --epsilon ${epsilon}: expected a number between 0 and 1, or --exact`);
-  if (copies !== 'auto' && !(copies >= 1 && copies <= exactBlockSizeMax))
+  if (copies !== 'auto' && !isWholeWithin(copies, 1, exactBlockSizeMax))
     throw misuse(`Cannot plan with --copies ${copies}: expected auto or 1 to ${exactBlockSizeMax}`);
-  if (!(inputRange[0] < inputRange[1]))
+  if (!(inputRange[0] < inputRange[1] && inputRange.every(Number.isFinite)))
     throw misuse(`Cannot plan with --input-range ${inputRange.join(',')}: expected LO,HI with LO < HI`);
+  if (!(failureProbability > 0 && failureProbability < 1))
+    throw misuse(
+      `Cannot plan with --failure-probability ${failureProbability}: expected a number between 0 and 1`,
+    );
+  if (seed < 0n || seed >= 1n << 64n)
+    throw misuse(`Cannot plan with --seed ${seed}: expected a whole number from 0 to 2^64 − 1`);
+}
+
+function isWholeWithin(value: number, low: number, high: number): boolean {
+  return Number.isInteger(value) && value >= low && value <= high;
 }
 
 function settingOf(network: Network, options: PlanOptions): Setting {
@@ -304,6 +315,11 @@ function sourceLayers(
       gain: parts.gains[index] ?? 1,
       biasGain: sourceBiasGain(setting, index + 1, parts.biases),
     });
+  const tooLong = result.findIndex((layer) => layer.rows > sourceRowsMax);
+  if (tooLong >= 0)
+    throw misuse(
+      `Cannot plan source layer ${tooLong + 1}: ${result[tooLong]?.rows} rows, expected at most ${sourceRowsMax}; try a larger --epsilon or fewer --copies`,
+    );
   return result;
 }
 
