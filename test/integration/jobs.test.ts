@@ -1,0 +1,427 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { Engine } from '../../coordinator/engine/engine.ts';
+import {
+  type MemoryDisk,
+  memoryDisk,
+  memoryEngine,
+  type WriteFate,
+} from '../../coordinator/engine/memory-engine.ts';
+import { nameOfKey, openRecord, resultKey, sealRecord } from '../../coordinator/engine/record.ts';
+import { planOptionsToJson } from '../../coordinator/jobs/job-request.ts';
+import type { JobSummary } from '../../coordinator/jobs/job-result.ts';
+import { localVerifier } from '../../coordinator/jobs/job-verifier.ts';
+import { type Jobs, type JobsOptions, startJobs } from '../../coordinator/jobs/jobs.ts';
+import type { LedgerPort } from '../../coordinator/jobs/ledger-port.ts';
+import { solverPort } from '../../coordinator/jobs/solver-port.ts';
+import { encodeNetwork } from '../../src/core/format/network-file.ts';
+import { decodeTileResult, encodeTileResult } from '../../src/core/format/tile-result.ts';
+import type { PlanOptions } from '../../src/core/plan/make-plan.ts';
+import type { Solver } from '../../src/core/plan/tile.ts';
+import { countingSolver } from '../support/counting-solver.ts';
+import { defaultOptions, kernelSolver, searchInProcess } from '../support/in-process-search.ts';
+import { networkOf } from '../support/random-network.ts';
+
+const network = networkOf({
+  seed: 7,
+  activations: [{ kind: 'relu' }, { kind: 'relu' }],
+  convolutional: false,
+  pooling: 'none',
+  sparsity: 0,
+  biased: true,
+  padded: false,
+});
+const networkBytes = encodeNetwork(network);
+
+let kernel: Solver;
+let expected: Uint8Array;
+beforeAll(async () => {
+  kernel = await kernelSolver();
+  expected = (await searchInProcess(network, {}, kernel)).bytes;
+});
+
+/** One coordinator's life on a disk. */
+interface Life {
+  readonly engine: Engine;
+  readonly jobs: Jobs;
+  end(): Promise<void>;
+}
+
+async function live(
+  disk: MemoryDisk,
+  rest: Partial<JobsOptions> & { solver?: Solver; fateOf?: (keys: readonly string[]) => WriteFate } = {},
+): Promise<Life> {
+  const { solver = kernel, fateOf, ...options } = rest;
+  const engine = memoryEngine({ disk, ...(fateOf === undefined ? {} : { fateOf }) });
+  const jobs = await startJobs({
+    engine,
+    ledger: solverPort(solver, engine),
+    planSolver: kernel,
+    verifier: localVerifier(),
+    tileBlocks: 20,
+    storeRetryMs: 0,
+    ...options,
+  });
+  return {
+    engine,
+    jobs,
+    end: async () => {
+      await jobs.close();
+      await engine.close();
+    },
+  };
+}
+
+function submit(jobs: Jobs, options: Partial<PlanOptions> = {}, priority = 0): Promise<string> {
+  return jobs.submit({
+    network: networkBytes,
+    options: planOptionsToJson({ ...defaultOptions, ...options }),
+    name: 'a job',
+    priority,
+  });
+}
+
+async function ticketOf({ engine, jobs }: Life, job: string): Promise<Uint8Array | undefined> {
+  const status = await jobs.whenOver(job);
+  expect(status).toMatchObject({ state: 'done', reason: '', phase: null });
+  return engine.readBlob(status?.result?.ticketBlob ?? '');
+}
+
+/** A disk on which the job has been running and all its tiles are committed. */
+async function interruptedBeforeSeal(): Promise<{ disk: MemoryDisk; job: string; tiles: string[] }> {
+  const disk = memoryDisk();
+  const solver = countingSolver(kernel);
+  const verifier = { ...localVerifier(), ticket: () => new Promise<never>(() => undefined) };
+  const ledger = (engine: Engine) => solverPort(solver, engine);
+  const engine = memoryEngine({ disk });
+  let job = '';
+  await new Promise<void>((resolve, reject) => {
+    startJobs({
+      engine,
+      ledger: ledger(engine),
+      planSolver: kernel,
+      verifier,
+      tileBlocks: 20,
+      onChange: (id) => {
+        if (jobs?.status(id)?.phase === 'verifying') resolve();
+      },
+    }).then(async (started) => {
+      jobs = started;
+      job = await submit(started);
+    }, reject);
+    let jobs: Jobs | undefined;
+  });
+  // A kill, not an end: nothing of this coordinator's is waited for.
+  disk.isOpen = false;
+  return { disk, job, tiles: solver.tiles };
+}
+
+describe('a job', () => {
+  it('gives the bytes of the search in one process, verified and summarised', async () => {
+    const life = await live(memoryDisk(), { tileBlocks: 1 });
+    const job = await submit(life.jobs);
+    expect(await ticketOf(life, job)).toEqual(expected);
+    const { result, progress } = life.jobs.status(job) ?? {};
+    const summary = JSON.parse(
+      new TextDecoder().decode(await life.engine.readBlob(result?.summaryBlob ?? '')),
+    ) as JobSummary;
+    expect(summary).toMatchObject({
+      job,
+      name: 'a job',
+      ticketSha256: result?.ticketBlob,
+      ticketBytes: expected.length,
+      verdict: { fault: null },
+    });
+    expect(progress).toMatchObject({ share: 1 });
+    for (const layer of progress?.layers ?? []) {
+      expect(layer).toMatchObject({ isDone: true, copies: layer.copiesWanted, tilesDone: layer.tilesKnown });
+      expect(layer.tilesKnown).toBeGreaterThan(1);
+    }
+    await life.end();
+  });
+
+  it('does not depend on how it is cut into tiles', async () => {
+    for (const tileBlocks of [1, 100, 100_000]) {
+      const life = await live(memoryDisk(), { tileBlocks });
+      expect(await ticketOf(life, await submit(life.jobs))).toEqual(expected);
+      await life.end();
+    }
+  });
+
+  it('goes on after a restart without solving a committed tile again', async () => {
+    const { tiles: all } = await interruptedBeforeSeal();
+    for (const solvedBefore of [0, 1, Math.floor(all.length / 2), all.length - 1]) {
+      const disk = memoryDisk();
+      const first = countingSolver(kernel, solvedBefore);
+      const before = await live(disk, { solver: first });
+      const job = await submit(before.jobs);
+      await first.asked(solvedBefore + 1);
+      await before.end();
+      const second = countingSolver(kernel);
+      const after = await live(disk, { solver: second });
+      expect(after.jobs.status(job)).toMatchObject({ state: 'running', name: 'a job' });
+      expect(await ticketOf(after, job)).toEqual(expected);
+      const committed = first.tiles.slice(0, solvedBefore);
+      expect(second.tiles).toHaveLength(all.length - committed.length);
+      expect(second.tiles.filter((tile) => committed.includes(tile))).toEqual([]);
+      await after.end();
+    }
+  });
+
+  it('solves nothing again when only the seal was missing', async () => {
+    const { disk, job } = await interruptedBeforeSeal();
+    const solver = countingSolver(kernel);
+    const life = await live(disk, { solver });
+    expect(await ticketOf(life, job)).toEqual(expected);
+    expect(solver.tiles).toEqual([]);
+    await life.end();
+  });
+
+  it('solves a tile again whose stored result is damaged, and no other', async () => {
+    const { disk, job, tiles } = await interruptedBeforeSeal();
+    const damaged = tiles[3] ?? '';
+    disk.records.get(resultKey(job, damaged))?.fill(1, 8, 9);
+    const solver = countingSolver(kernel);
+    const life = await live(disk, { solver });
+    expect(await ticketOf(life, job)).toEqual(expected);
+    expect(solver.tiles).toEqual([damaged]);
+    await life.end();
+  });
+
+  it('solves a tile again whose stored result is that of another tile, or none at all', async () => {
+    const { disk, job, tiles } = await interruptedBeforeSeal();
+    const [one = '', two = '', three = ''] = tiles;
+    const other = openRecord(resultKey(job, two), disk.records.get(resultKey(job, two)));
+    disk.records.set(resultKey(job, one), sealRecord(resultKey(job, one), other ?? new Uint8Array(0)));
+    disk.records.set(resultKey(job, three), sealRecord(resultKey(job, three), Uint8Array.of(1, 2, 3)));
+    const solver = countingSolver(kernel);
+    const life = await live(disk, { solver });
+    expect(await ticketOf(life, job)).toEqual(expected);
+    expect(solver.tiles.sort()).toEqual([one, three].sort());
+    await life.end();
+  });
+
+  it('finds sound-looking results that do not verify before it seals, and solves just these again', async () => {
+    const { disk, job, tiles } = await interruptedBeforeSeal();
+    const forged = [tiles[0] ?? '', tiles[tiles.length - 1] ?? ''];
+    for (const tile of forged) forge(disk, resultKey(job, tile));
+    const solver = countingSolver(kernel);
+    const life = await live(disk, { solver });
+    expect(await ticketOf(life, job)).toEqual(expected);
+    expect(solver.tiles.sort()).toEqual(forged.sort());
+    await life.end();
+  });
+
+  it('fails rather than seal a ticket that does not verify', async () => {
+    const verifier = localVerifier();
+    const life = await live(memoryDisk(), {
+      verifier: {
+        ...verifier,
+        ticket: async (subject, signal) => ({
+          ...(await verifier.ticket(subject, signal)),
+          fault: 'a fault',
+        }),
+      },
+    });
+    const status = await life.jobs.whenOver(await submit(life.jobs));
+    expect(status).toMatchObject({ state: 'failed', result: null });
+    expect(status?.reason).toMatch(/^Cannot seal the ticket: a fault, expected/);
+    await life.end();
+  });
+
+  it('fails when what the ledger calls done is never there', async () => {
+    const ledger: LedgerPort = {
+      addJob: () => undefined,
+      addTile: () => Promise.resolve({ kind: 'done' }),
+      removeJob: () => undefined,
+    };
+    const life = await live(memoryDisk(), { ledger });
+    const status = await life.jobs.whenOver(await submit(life.jobs));
+    expect(status).toMatchObject({ state: 'failed' });
+    expect(status?.reason).toMatch(/^Cannot read back tile [0-9a-f]{64}/);
+    await life.end();
+  });
+
+  it('is incomplete with the reason when a tile is dead, and is completed when it is submitted again', async () => {
+    const disk = memoryDisk();
+    let isBroken = true;
+    const solver = countingSolver(kernel);
+    const breaking: Solver = {
+      concurrency: 1,
+      solve: (problem, tile) => {
+        if (isBroken && solver.tiles.length === 3) return Promise.reject(new Error('no worker can'));
+        return solver.solve(problem, tile);
+      },
+    };
+    const life = await live(disk, { solver: breaking });
+    const job = await submit(life.jobs);
+    expect(await life.jobs.whenOver(job)).toMatchObject({
+      state: 'incomplete',
+      reason: 'Error: no worker can',
+      result: null,
+    });
+    isBroken = false;
+    expect(await submit(life.jobs)).toBe(job);
+    expect(await ticketOf(life, job)).toEqual(expected);
+    expect(new Set(solver.tiles).size).toBe(solver.tiles.length);
+    await life.end();
+  });
+
+  it('waits for a store that cannot be used, and says so', async () => {
+    const fates: WriteFate[] = ['lost', 'written-but-rejected', 'lost'];
+    let submitted = false;
+    const phases = new Set<unknown>();
+    const life = await live(memoryDisk(), {
+      // The first blobs after the submission: those of the ticket.
+      fateOf: ([key = '']) => (submitted && !key.includes('/') ? (fates.shift() ?? 'written') : 'written'),
+      onChange: (job) => {
+        const status = life?.jobs.status(job);
+        if (status?.phase === 'stalled') phases.add(`${status.state}: ${status.reason}`);
+      },
+    });
+    const job = await submit(life.jobs);
+    submitted = true;
+    expect(await ticketOf(life, job)).toEqual(expected);
+    expect([...phases]).toEqual(['running: Cannot write 1 records: the disk in memory fails']);
+    expect(fates).toEqual([]);
+    await life.end();
+  });
+
+  it('fails when its network is gone from the store', async () => {
+    const { disk, job } = await interruptedBeforeSeal();
+    disk.blobs.clear();
+    const life = await live(disk);
+    const status = await life.jobs.whenOver(job);
+    expect(status).toMatchObject({ state: 'failed' });
+    expect(status?.reason).toMatch(/^Cannot read the job's network: .*submit the job again/);
+    expect(await submit(life.jobs)).toBe(job);
+    expect(await ticketOf(life, job)).toEqual(expected);
+    await life.end();
+  });
+
+  it('fails with the reason when there is no plan for its options', async () => {
+    const life = await live(memoryDisk());
+    const job = await submit(life.jobs, { epsilon: 0 });
+    const status = await life.jobs.whenOver(job);
+    expect(status).toMatchObject({ state: 'failed', progress: null });
+    expect(status?.reason).toMatch(/^Cannot /);
+    await life.end();
+  });
+});
+
+describe('a list of jobs', () => {
+  it('works on several jobs, each with the ticket it would have alone', async () => {
+    const life = await live(memoryDisk());
+    const [one, two] = await Promise.all([submit(life.jobs), submit(life.jobs, { seed: 2n })]);
+    expect(one).not.toBe(two);
+    expect(await ticketOf(life, one)).toEqual(expected);
+    expect(await ticketOf(life, two)).toEqual((await searchInProcess(network, { seed: 2n }, kernel)).bytes);
+    expect(life.jobs.list().map(({ job, sequence }) => ({ job, sequence }))).toEqual([
+      { job: one, sequence: 1 },
+      { job: two, sequence: 2 },
+    ]);
+    await life.end();
+  });
+
+  it('takes the same submission for the same job, running or done', async () => {
+    const solver = countingSolver(kernel);
+    const life = await live(memoryDisk(), { solver });
+    const job = await submit(life.jobs);
+    expect(await submit(life.jobs)).toBe(job);
+    await life.jobs.whenOver(job);
+    const count = solver.tiles.length;
+    expect(await submit(life.jobs)).toBe(job);
+    expect(life.jobs.status(job)?.state).toBe('done');
+    expect(solver.tiles).toHaveLength(count);
+    expect(life.jobs.list()).toHaveLength(1);
+    await life.end();
+  });
+
+  it('cancels a job for good, keeps its tiles, and goes on from them when it is submitted again', async () => {
+    const disk = memoryDisk();
+    const stopping = countingSolver(kernel, 5);
+    const before = await live(disk, { solver: stopping });
+    const job = await submit(before.jobs);
+    await stopping.asked(6);
+    expect(await before.jobs.cancel(job)).toBe(true);
+    expect(await before.jobs.whenOver(job)).toMatchObject({ state: 'cancelled', reason: 'Cancelled' });
+    expect(await before.jobs.cancel(job)).toBe(false);
+    expect(await before.jobs.cancel('unknown')).toBe(false);
+    await before.end();
+    const solver = countingSolver(kernel);
+    const after = await live(disk, { solver });
+    expect(after.jobs.status(job)).toMatchObject({ state: 'cancelled', phase: null });
+    expect(solver.tiles).toEqual([]);
+    await submit(after.jobs);
+    expect(await ticketOf(after, job)).toEqual(expected);
+    expect(solver.tiles.filter((tile) => stopping.tiles.slice(0, 5).includes(tile))).toEqual([]);
+    await after.end();
+  });
+
+  it('removes a job with everything of it but blobs', async () => {
+    const disk = memoryDisk();
+    const stopping = countingSolver(kernel, 5);
+    const life = await live(disk, { solver: stopping });
+    const job = await submit(life.jobs);
+    await stopping.asked(6);
+    const over = life.jobs.whenOver(job);
+    expect(await life.jobs.remove(job)).toBe(true);
+    expect(await life.jobs.remove(job)).toBe(false);
+    await over;
+    expect(life.jobs.list()).toEqual([]);
+    await life.end();
+    expect([...disk.records.keys()].map(nameOfKey)).toEqual([]);
+  });
+
+  it('shows a job whose record is damaged as failed', async () => {
+    const { disk, job } = await interruptedBeforeSeal();
+    disk.records.get(`job/${job}`)?.fill(0, 6, 9);
+    const life = await live(disk);
+    expect(life.jobs.list()).toEqual([
+      expect.objectContaining({ job, state: 'failed', reason: expect.stringMatching(/damaged/) }),
+    ]);
+    await life.end();
+  });
+
+  it.each<
+    [string, Partial<{ network: Uint8Array; options: unknown; name: string; priority: number }>, RegExp]
+  >([
+    ['a network of noise', { network: new Uint8Array(100) }, /^Cannot read/],
+    ['half a network', { network: networkBytes.subarray(0, networkBytes.length / 2) }, /^Cannot read/],
+    ['no options', { options: undefined }, /^Cannot accept the job's options/],
+    ['a mode of its own', { options: { mode: 'magic' } }, /options: mode/],
+    ['one option too many', { options: { ...planOptionsToJson(defaultOptions), x: 1 } }, /options: .*x/],
+    [
+      'a seed of 2^64',
+      { options: { ...planOptionsToJson(defaultOptions), seed: `${2n ** 64n}` } },
+      /seed.*2\^64/,
+    ],
+    ['a seed that is negative', { options: { ...planOptionsToJson(defaultOptions), seed: '-1' } }, /seed/],
+    ['a broken priority', { priority: 0.5 }, /priority 0.5/],
+    ['a name that is too long', { name: 'x'.repeat(201) }, /name/],
+  ])('refuses %s in one line, and keeps nothing of it', async (_, part, message) => {
+    const disk = memoryDisk();
+    const life = await live(disk);
+    const whole = {
+      network: networkBytes,
+      options: planOptionsToJson(defaultOptions),
+      name: '',
+      priority: 0,
+    };
+    await expect(life.jobs.submit({ ...whole, ...part })).rejects.toMatchObject({
+      name: 'TombolaError',
+      message: expect.stringMatching(message),
+    });
+    expect(life.jobs.list()).toEqual([]);
+    await life.end();
+    expect(disk.records.size + disk.blobs.size).toBe(0);
+  });
+});
+
+/** Flips mask bits of a stored result, so that all checksums hold and residuals do not. */
+function forge(disk: MemoryDisk, key: string): void {
+  const value = openRecord(key, disk.records.get(key));
+  const result = value === undefined ? undefined : decodeTileResult(value);
+  if (result === undefined) throw new Error('nothing to forge');
+  result.masks[0] = (result.masks[0] ?? 0) ^ 1;
+  disk.records.set(key, sealRecord(key, encodeTileResult(result)));
+}
