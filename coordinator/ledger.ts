@@ -60,6 +60,7 @@ export type WorkerKind = 'trusted' | 'volunteer';
 /** What happens to the ledger. Sessions are connections; a worker may come back with another one. */
 export type LedgerEvent =
   | { readonly kind: 'job-added'; readonly job: string; readonly priority: number }
+  /** A tile that is done already is opened again: asking for it means that its result was lost or dropped. */
   | { readonly kind: 'tiles-added'; readonly job: string; readonly tiles: readonly LedgerTile[] }
   /** The stored result of a tile that is done has been lost: it is to be solved anew when it is added again. */
   | { readonly kind: 'tile-lost'; readonly job: string; readonly tile: string }

@@ -5,7 +5,7 @@ import { closeQueues } from '../scheduler.ts';
 import { endLease } from './leases.ts';
 import { dropResult } from './results.ts';
 import { Fifo, type Ledger, type TileRecord } from './state.ts';
-import { endLocal, noCounts, settleTile, startLocal } from './tiles.ts';
+import { endLocal, noCounts, setState, settleTile, startLocal } from './tiles.ts';
 
 /** Adds a job without tiles; one that is there already stays as it is. */
 export function addJob(ledger: Ledger, event: Extract<LedgerEvent, { kind: 'job-added' }>): void {
@@ -23,7 +23,7 @@ export function addJob(ledger: Ledger, event: Extract<LedgerEvent, { kind: 'job-
   });
 }
 
-/** Opens tiles of a job; of one that is done already it only says so again. */
+/** Opens tiles of a job. One that is done is opened again: its result was dropped. One that was given up gets another chance. */
 export function addTiles(ledger: Ledger, event: Extract<LedgerEvent, { kind: 'tiles-added' }>): void {
   const job = ledger.jobs.get(event.job);
   if (job === undefined) return;
@@ -34,7 +34,7 @@ export function addTiles(ledger: Ledger, event: Extract<LedgerEvent, { kind: 'ti
   for (const { tile: name, blocks } of event.tiles) {
     const known = job.tiles.get(name);
     if (known !== undefined) {
-      if (known.state === 'done') ledger.effects.push({ kind: 'tile-done', job: job.job, tile: name });
+      reopenTile(ledger, known);
       continue;
     }
     const tile: TileRecord = {
@@ -86,4 +86,13 @@ export function removeJob(ledger: Ledger, name: string): void {
       dropResult(ledger, result, { code: 'unknown-tile', reason: 'the job was removed', retryMs: 0 });
   }
   startLocal(ledger);
+}
+
+function reopenTile(ledger: Ledger, tile: TileRecord): void {
+  if (tile.state !== 'done' && tile.state !== 'dead') return;
+  if (tile.state === 'done') tile.job.blocksDone -= tile.blocks;
+  tile.failures = 0;
+  tile.isUnsolvable = null;
+  setState(ledger, tile, 'waiting');
+  settleTile(ledger, tile);
 }
