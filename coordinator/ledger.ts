@@ -204,6 +204,9 @@ function change(ledger: Ledger, event: LedgerEvent): void {
     case 'tiles-added':
       addTiles(ledger, event);
       break;
+    case 'tile-lost':
+      loseTile(ledger, event);
+      break;
     case 'job-removed':
       removeJob(ledger, event.job);
       break;

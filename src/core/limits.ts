@@ -83,8 +83,6 @@ export const connectionCountMax = 10_000;
 export const connectionsPerNetworkMax = 512;
 /** Bytes of results that a gateway holds at a time while they are checked and stored. */
 export const pendingResultBytesMax = 1 << 28;
-/** Bytes of one HTTP request: a network of 64 M weights. */
-export const uploadBytesMax = 1 << 28;
 /** Layer problems that a worker keeps: those of the jobs it works on now. */
 export const keptSpecCountMax = 64;
 

@@ -3,7 +3,7 @@ import { Piscina } from 'piscina';
 import { invariant, misuse } from '../../src/core/errors.ts';
 import { poolThreadsMax } from '../../src/core/limits.ts';
 import type { BiasProblem, LayerProblem, Solver, Tile, TileResult } from '../../src/core/plan/tile.ts';
-import type { ThreadReplies, ThreadTask } from './thread-task.ts';
+import type { SolvedBody, SolveTask, ThreadReplies } from './thread-task.ts';
 
 /** A solver that owns threads. Whoever opens it closes it. */
 export interface SolverPool extends Solver {
@@ -14,6 +14,12 @@ export interface SolverPool extends Solver {
    * solved the result is dropped.
    */
   solve(problem: LayerProblem, tile: Tile, options?: { readonly signal?: AbortSignal }): Promise<TileResult>;
+  /** Does the same, and encodes the result for the wire on the thread. */
+  solveBody(
+    problem: LayerProblem,
+    tile: Tile,
+    options?: { readonly signal?: AbortSignal },
+  ): Promise<SolvedBody>;
   /** Ends the threads; tiles that are not done are rejected. Idempotent. */
   close(): Promise<void>;
 }
@@ -45,33 +51,28 @@ export function openPool(options: { readonly threads: number }): SolverPool {
     return layer;
   }
 
-  async function run<Kind extends ThreadTask['kind']>(
-    task: Extract<ThreadTask, { readonly kind: Kind }>,
-  ): Promise<ThreadReplies[Kind]> {
-    return await piscina.run(task, withoutPrototype({ name: 'runTask' }));
-  }
-
-  async function solve(
-    problem: LayerProblem,
-    tile: Tile,
-    signal: AbortSignal | undefined,
-  ): Promise<TileResult> {
+  async function solve<Kind extends SolveTask['kind']>(
+    kind: Kind,
+    { problem, tile, signal }: { problem: LayerProblem; tile: Tile; signal: AbortSignal | undefined },
+  ): Promise<NonNullable<ThreadReplies[Kind]>> {
     // Piscina itself would start new threads.
     invariant(closing === undefined, 'a closed pool is given no tiles');
     signal?.throwIfAborted();
     const abandoned = signal === undefined ? null : new Int32Array(new SharedArrayBuffer(4));
-    const reply = run({ kind: 'solve', ...shared(problem), tile, abandoned });
+    const task: SolveTask = { kind, ...shared(problem), tile, abandoned };
+    const reply: Promise<ThreadReplies[Kind]> = piscina.run(task, withoutPrototype({ name: 'runTask' }));
     const result = await (signal === undefined || abandoned === null
       ? reply
       : unlessAborted(reply, signal, abandoned));
     invariant(result !== undefined, 'a tile that nobody gave up is solved');
-    return result;
+    return result as NonNullable<ThreadReplies[Kind]>;
   }
 
   return {
     // One tile at work and one waiting per thread, so that no thread idles while a result is on its way.
     concurrency: 2 * threads,
-    solve: (problem, tile, { signal } = {}) => solve(problem, tile, signal),
+    solve: (problem, tile, { signal } = {}) => solve('solve', { problem, tile, signal }),
+    solveBody: (problem, tile, { signal } = {}) => solve('solve-body', { problem, tile, signal }),
     close: () => {
       closing ??= piscina.destroy();
       return closing;

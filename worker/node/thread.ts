@@ -1,8 +1,9 @@
 /** What one thread of the pool runs. It loads the kernel once and keeps the set-up of the last layer. */
 import { move, transferableSymbol, valueSymbol } from 'piscina';
 import type { LayerProblem, TileResult } from '../../src/core/plan/tile.ts';
+import { encodeResultBody } from '../../src/core/protocol/mask-code.ts';
 import { type Kernel, loadKernel } from '../kernel/kernel.ts';
-import type { SolveTask, ThreadTask } from './thread-task.ts';
+import type { SolvedBody, SolveTask, ThreadTask } from './thread-task.ts';
 
 let kernel: Promise<Kernel> | undefined;
 /** The kernel knows a layer by the identity of its problem, and every message brings a new object. */
@@ -13,6 +14,8 @@ export async function runTask(task: ThreadTask): Promise<unknown> {
   switch (task.kind) {
     case 'solve':
       return handOver(await solve(task));
+    case 'solve-body':
+      return handOverBody(await solveBody(task));
     default:
       throw new Error(`Broken invariant: no task is of kind ${JSON.stringify(task.kind satisfies never)}`);
   }
@@ -23,6 +26,19 @@ async function solve(task: SolveTask): Promise<TileResult | undefined> {
   kernel ??= loadKernel();
   if (layer?.key !== task.layerKey) layer = { key: task.layerKey, problem: task.problem };
   return (await kernel).solveTile(layer.problem, task.tile);
+}
+
+async function solveBody(task: SolveTask): Promise<SolvedBody | undefined> {
+  const start = performance.now();
+  const result = await solve(task);
+  if (result === undefined) return undefined;
+  const body = encodeResultBody(task.problem, task.tile, result);
+  return { body, computeMs: performance.now() - start };
+}
+
+function handOverBody(solved: SolvedBody | undefined): unknown {
+  if (solved === undefined) return undefined;
+  return move({ [transferableSymbol]: [solved.body.buffer], [valueSymbol]: solved });
 }
 
 function handOver(result: TileResult | undefined): unknown {

@@ -1,0 +1,298 @@
+/**
+ * The coordinator as a service: jobs, ledger, engine and checking threads behind one HTTP and WebSocket listener. What happens where:
+ *
+ *   gateway/socket-server.ts    sockets and what they may do to us     gateway/http-routes.ts   the HTTP interface
+ *   gateway/gateway-session.ts  one connection                         gateway/ledger-shell.ts  the ledger's effects
+ *   gateway/tile-check-pool.ts  results are checked on threads         jobs/jobs.ts             from networks to tickets
+ */
+import { randomBytes } from 'node:crypto';
+import { createServer as createHttpServer, type Server } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { performance } from 'node:perf_hooks';
+import { misuse } from '../src/core/errors.ts';
+import { connectionCountMax } from '../src/core/limits.ts';
+import type { Solver } from '../src/core/plan/tile.ts';
+import type { Engine } from './engine/engine.ts';
+import { openLocalEngine } from './engine/local-engine.ts';
+import { accessChecker, originChecker } from './gateway/access.ts';
+import { GatewaySession } from './gateway/gateway-session.ts';
+import { type Backend, httpRoutes } from './gateway/http-routes.ts';
+import { type LedgerShell, openLedgerShell } from './gateway/ledger-shell.ts';
+import { checkListenAddress } from './gateway/listen-address.ts';
+import { type Log, openLog } from './gateway/log.ts';
+import { type Metrics, openMetrics } from './gateway/metrics.ts';
+import { reasonOf } from './gateway/reason-of.ts';
+import { openSocketServer, type SocketServer } from './gateway/socket-server.ts';
+import { openTileCheckPool } from './gateway/tile-check-pool.ts';
+import { threadVerifier } from './jobs/job-verifier.ts';
+import { type Jobs, startJobs } from './jobs/jobs.ts';
+import type { TokenKeys } from './tokens.ts';
+
+/** What a coordinator runs with. */
+export interface ServeOptions {
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+  /** Where its store is; made if it is not there. */
+  readonly directory: string;
+  /** Null: nobody needs a token; on loopback only. */
+  readonly keys: TokenKeys | null;
+  /** PEM texts; null: no encryption. */
+  readonly tls: { readonly cert: string; readonly key: string } | null;
+  /** Allows other addresses than loopback without encryption. */
+  readonly insecure: boolean;
+  /** Threads that check results and tickets. */
+  readonly threads: number;
+  /** Plans, and solves what no worker could. Whoever gives it closes it. */
+  readonly solver: Solver;
+  /** Hex SHA-256 of the kernel that workers have to run. */
+  readonly build: string;
+  /** Writes lines of the log. */
+  readonly writeLog: (line: string) => void;
+  /** One copy in so many of a trusted worker's results is checked on arrival. */
+  readonly checkOneIn?: number;
+  /** URLs of other gateways that workers may move to. */
+  readonly gateways?: readonly string[];
+  /** Web pages that may use it, as https://host. */
+  readonly allowedOrigins?: readonly string[];
+  /** Blocks per tile to aim at, if not as plan/tiles.ts has it. */
+  readonly tileBlocks?: number;
+}
+
+/** A coordinator that runs. */
+export interface RunningCoordinator {
+  /** http://host:port or https://host:port. */
+  readonly url: string;
+  readonly port: number;
+  readonly jobs: Jobs;
+  /** Grants no more, stores and acknowledges what has come in, tells everybody to come back, and ends within five seconds. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** Every how many copies of a trusted worker's result are checked; see {@link ServeOptions.checkOneIn}. */
+const checkOneInDefault = 16;
+/** The ledger wants to be told the time every second or oftener. */
+const tickMs = 250;
+/** What is being checked and stored when the coordinator ends gets this long, and closing connections as long again. */
+const settleMsMax = 2000;
+
+/**
+ * Returns a coordinator that listens and has taken up the jobs of its directory.
+ * @throws TombolaError (misuse) when the address may not be used so or is in use, or another process has the directory.
+ */
+export async function serve(options: ServeOptions): Promise<RunningCoordinator> {
+  const { host, port, keys, tls, insecure } = options;
+  checkListenAddress({ host, port, insecure, hasKeys: keys !== null, isEncrypted: tls !== null });
+  const log = openLog(options.writeLog);
+  const engine = await openLocalEngine(options.directory);
+  const closers: (() => Promise<void>)[] = [() => engine.close()];
+  try {
+    const service = await openService(options, { engine, log, closers });
+    await listen(service.server, { host, port });
+    const address = service.server.address() as AddressInfo;
+    const name = host.includes(':') ? `[${host}]` : host;
+    const url = `${tls === null ? 'http' : 'https'}://${name}:${address.port}`;
+    log('started', { url, needsToken: keys !== null });
+    let closing: Promise<void> | undefined;
+    return {
+      url,
+      port: address.port,
+      jobs: service.jobs,
+      close: () => {
+        closing ??= shutDown(service, { closers, log });
+        return closing;
+      },
+    };
+  } catch (error) {
+    await closeAll(closers);
+    throw error;
+  }
+}
+
+interface Service {
+  readonly server: Server;
+  readonly sockets: SocketServer;
+  readonly shell: LedgerShell;
+  readonly jobs: Jobs;
+}
+
+async function openService(
+  options: ServeOptions,
+  { engine, log, closers }: { engine: Engine; log: Log; closers: (() => Promise<void>)[] },
+): Promise<Service> {
+  const { keys, threads, solver, tileBlocks } = options;
+  const metrics = openMetrics();
+  closers.unshift(async () => metrics.close());
+  const checks = openTileCheckPool({ threads });
+  closers.unshift(() => checks.close());
+  let jobs: Jobs | undefined;
+  const nowMs = (): number => performance.now();
+  const shell = openLedgerShell({
+    engine,
+    checks,
+    solver,
+    leaseKey: randomBytes(32),
+    checkOneIn: options.checkOneIn ?? checkOneInDefault,
+    isRunning: (job) => jobs?.status(job)?.state === 'running',
+    nowMs,
+    log,
+    observer: metrics,
+  });
+  const checkAccess = accessChecker(keys);
+  const isOriginAllowed = originChecker({
+    allowedOrigins: options.allowedOrigins ?? [],
+    isOpen: keys === null,
+  });
+  const server = httpServer(options.tls);
+  const gateways = options.gateways ?? [];
+  const setting = { shell, build: options.build, checkAccess, gateways, log, nowMs };
+  const sockets = openSocketServer(server, {
+    checkAccess,
+    isOriginAllowed,
+    openSession: (transport, origin) => new GatewaySession(transport, origin, setting),
+    onOutcome: (outcome) => metrics.connected(outcome),
+    log,
+  });
+  closers.unshift(() => sockets.close(1012, 'the coordinator restarts', settleMsMax));
+  const timer = setInterval(() => {
+    shell.tick();
+    for (const session of sockets.sessions) session.tick();
+  }, tickMs);
+  closers.unshift(async () => clearInterval(timer));
+  jobs = await startJobs({
+    engine,
+    ledger: shell.port,
+    planSolver: solver,
+    verifier: threadVerifier({ threads }),
+    onChange: jobLogger(log, (job) => jobs?.status(job)?.state),
+    ...(tileBlocks === undefined ? {} : { tileBlocks }),
+  });
+  const backend = backendOf({ jobs, engine, shell, sockets, metrics });
+  server.on('request', httpRoutes({ backend, checkAccess, isOriginAllowed, log }));
+  return { server, sockets, shell, jobs };
+}
+
+function httpServer(tls: ServeOptions['tls']): Server {
+  const limits = { maxHeaderSize: 8192, connectionsCheckingInterval: 5000 };
+  const server = tls === null ? createHttpServer(limits) : createHttpsServer({ ...limits, ...tls });
+  server.headersTimeout = 10_000;
+  // The largest upload at 1 MB/s; anything else is over long before.
+  server.requestTimeout = 300_000;
+  server.timeout = 60_000;
+  server.maxConnections = connectionCountMax + 1000;
+  return server;
+}
+
+function listen(server: Server, { host, port }: { host: string; port: number }): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error) =>
+      reject(
+        misuse(
+          `Cannot listen on ${host}:${port}: ${reasonOf(error)}, expected a free port of this machine`,
+          error,
+        ),
+      ),
+    );
+    server.listen(port, host, () => resolve());
+  });
+}
+
+/** Logs a job when its state has changed; progress is for whoever asks. */
+function jobLogger(log: Log, stateOf: (job: string) => string | undefined): (job: string) => void {
+  const states = new Map<string, string>();
+  return (job) => {
+    const state = stateOf(job) ?? 'removed';
+    if (states.get(job) === state) return;
+    if (state === 'removed') states.delete(job);
+    else states.set(job, state);
+    log('job', { job, state });
+  };
+}
+
+function backendOf(parts: {
+  jobs: Jobs;
+  engine: Engine;
+  shell: LedgerShell;
+  sockets: SocketServer;
+  metrics: Metrics;
+}): Backend {
+  const { jobs, engine, shell, sockets, metrics } = parts;
+  const statusOf = async (id: string): Promise<object | undefined> => jobs.status(id);
+  return {
+    jobs: async () => jobs.list(),
+    job: statusOf,
+    submit: async (submission) => (await statusOf(await jobs.submit(submission))) ?? {},
+    cancel: async (id) => {
+      await jobs.cancel(id);
+      return statusOf(id);
+    },
+    remove: async (id) => ((await jobs.remove(id)) ? { job: id, state: 'removed' } : undefined),
+    ticket: async (id) => {
+      const status = jobs.status(id);
+      if (status === undefined) return undefined;
+      return status.result === null ? null : ((await engine.readBlob(status.result.ticketBlob)) ?? null);
+    },
+    blob: (sha256) => engine.readBlob(sha256),
+    workers: () => {
+      const standing = new Map(shell.status().sessions.map((session) => [session.session, session]));
+      return [...sockets.sessions].flatMap(({ view }) =>
+        view === undefined ? [] : [{ ...view, ...standing.get(view.session) }],
+      );
+    },
+    metrics: async () => ({
+      text: await metrics.text(metricsSource({ jobs, shell })),
+      contentType: metrics.contentType,
+    }),
+  };
+}
+
+function metricsSource({ jobs, shell }: { jobs: Jobs; shell: LedgerShell }): Parameters<Metrics['text']>[0] {
+  const count = (into: Record<string, number>, key: string, by: number): void => {
+    into[key] = (into[key] ?? 0) + by;
+  };
+  return {
+    tilesByState: () => {
+      const tiles: Record<string, number> = {};
+      for (const { counts } of shell.status().jobs)
+        for (const [state, number] of Object.entries(counts)) count(tiles, state, number);
+      return tiles;
+    },
+    jobsByState: () => {
+      const states: Record<string, number> = {};
+      for (const { state } of jobs.list()) count(states, state, 1);
+      return states;
+    },
+    sessionCount: () => shell.status().sessions.length,
+  };
+}
+
+/**
+ * Results that came in are stored and acknowledged first; connections end before jobs do, since a job that ends gives up its tiles
+ * and would tell workers to throw their results away.
+ */
+async function shutDown(
+  { server, sockets, shell, jobs }: Service,
+  { closers, log }: { closers: (() => Promise<void>)[]; log: Log },
+): Promise<void> {
+  log('stopping');
+  server.close();
+  server.closeIdleConnections();
+  shell.drain();
+  for (const session of sockets.sessions) session.send({ kind: 'drain', graceMs: settleMsMax, gateways: [] });
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, settleMsMax);
+  });
+  await Promise.race([shell.settled(), late]);
+  clearTimeout(timer);
+  await sockets.close(1012, 'the coordinator restarts', settleMsMax);
+  server.closeAllConnections();
+  await jobs.close();
+  await closeAll(closers);
+  log('stopped');
+}
+
+async function closeAll(closers: (() => Promise<void>)[]): Promise<void> {
+  for (const close of closers.splice(0)) await close();
+}

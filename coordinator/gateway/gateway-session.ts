@@ -1,0 +1,237 @@
+/**
+ * The gateway's side of one connection. Its states: `greeting` until a hello that is let in, `open` until either side ends it,
+ * `closed`. Everything a peer sends is measured before it is read, read before it is believed, and believed only by the ledger.
+ *
+ * Close codes: 1002, 1003, 1007, 1009 as codec.ts has it; 1008 no hello in time, a second hello, or too much at once; 4001 version,
+ * 4002 build, 4003 token, 4004 banned, 4005 full: what the `reject` before it says.
+ */
+import {
+  bufferedBytesForGrants,
+  heartbeatMsDefault,
+  helloFrameBytesMax,
+  leaseMsTrusted,
+  leaseMsVolunteer,
+  leasesPerSessionMax,
+} from '../../src/core/limits.ts';
+import { decodeWorkerMessage, encodeMessage } from '../../src/core/protocol/codec.ts';
+import {
+  type GatewayMessage,
+  type Hello,
+  protocolVersions,
+  type RejectCode,
+  type WorkerMessage,
+} from '../../src/core/protocol/messages.ts';
+import { ProtocolError } from '../../src/core/protocol/protocol-error.ts';
+import type { Transport } from '../../src/core/protocol/transport.ts';
+import type { WorkerKind } from '../ledger.ts';
+import type { Access, CheckAccess } from './access.ts';
+import type { LedgerShell } from './ledger-shell.ts';
+import type { Log } from './log.ts';
+import { TokenBucket } from './token-bucket.ts';
+
+/** What all sessions of a gateway share. */
+export interface SessionSetting {
+  readonly shell: LedgerShell;
+  /** Hex SHA-256 of the kernel that results have to come from. */
+  readonly build: string;
+  readonly checkAccess: CheckAccess;
+  /** URLs of gateways that serve the same jobs. */
+  readonly gateways: readonly string[];
+  readonly log: Log;
+  readonly nowMs: () => number;
+}
+
+/** Where a connection comes from. */
+export interface ConnectionOrigin {
+  readonly session: string;
+  readonly address: string;
+  /** Who it is by its Authorization header; null: its hello has to say. */
+  readonly access: Access | null;
+  /** Largest frame it may send. */
+  readonly frameBytesMax: number;
+}
+
+/** A worker as people see it. */
+export interface WorkerView {
+  readonly session: string;
+  readonly worker: string;
+  readonly kind: WorkerKind;
+  readonly runtime: 'node' | 'browser';
+  readonly threads: number;
+  readonly address: string;
+  readonly claimedBlocksPerSecond: number;
+}
+
+const rejectCloseCodes: Readonly<Record<RejectCode, number>> = {
+  version: 4001,
+  build: 4002,
+  token: 4003,
+  banned: 4004,
+  full: 4005,
+};
+
+/** A worker of 64 threads on the easiest tiles sends some hundred results and 160 MB a second, a volunteer far less. */
+const allowances = {
+  trusted: {
+    messages: { perSecond: 1000, burst: 4000 },
+    bytes: { perSecond: 2 ** 28, burst: 2 ** 29 },
+  },
+  volunteer: {
+    messages: { perSecond: 50, burst: 500 },
+    bytes: { perSecond: 2 ** 23, burst: 2 ** 26 },
+  },
+} as const;
+
+/** One connection. */
+export class GatewaySession {
+  readonly origin: ConnectionOrigin;
+  private readonly setting: SessionSetting;
+  private readonly transport: Transport;
+  private state: 'greeting' | 'open' | 'closed' = 'greeting';
+  private messages: TokenBucket;
+  private bytes: TokenBucket;
+  private worker: WorkerView | undefined;
+  /** Slots asked for while too much was waiting to be sent. */
+  private deferredSlots: number | undefined;
+
+  constructor(transport: Transport, origin: ConnectionOrigin, setting: SessionSetting) {
+    this.transport = transport;
+    this.origin = origin;
+    this.setting = setting;
+    const now = setting.nowMs();
+    this.messages = new TokenBucket(allowances.volunteer.messages, now);
+    this.bytes = new TokenBucket(allowances.volunteer.bytes, now);
+  }
+
+  /** The worker, once it has been let in. */
+  get view(): WorkerView | undefined {
+    return this.state === 'open' ? this.worker : undefined;
+  }
+
+  /** Takes a frame. */
+  onMessage(bytes: Uint8Array): void {
+    if (this.state === 'closed') return;
+    const now = this.setting.nowMs();
+    if (!this.messages.take(1, now) || !this.bytes.take(bytes.length, now))
+      return this.end(1008, 'too much at once; slow down');
+    let message: WorkerMessage;
+    try {
+      const frameBytes = this.state === 'greeting' ? helloFrameBytesMax : this.origin.frameBytesMax;
+      message = decodeWorkerMessage(bytes, { frameBytes });
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      return this.end(error.closeCode, error.message);
+    }
+    this.take(message);
+  }
+
+  /** The connection has ended. */
+  onClose(): void {
+    if (this.state === 'open') this.setting.shell.leave(this.origin.session);
+    this.state = 'closed';
+  }
+
+  /** Lets time pass. */
+  tick(): void {
+    if (this.deferredSlots === undefined || this.transport.bufferedBytes() > bufferedBytesForGrants) return;
+    const slots = this.deferredSlots;
+    this.deferredSlots = undefined;
+    if (this.state === 'open') this.setting.shell.receive(this.origin.session, { kind: 'want', slots });
+  }
+
+  /** Ends a connection that has not said hello in time. */
+  expireGreeting(): void {
+    if (this.state === 'greeting') this.end(1008, 'no hello in time');
+  }
+
+  /** Sends a message; what cannot be sent is lost, as messages may be. */
+  send(message: GatewayMessage): void {
+    if (this.state !== 'closed') this.transport.send(encodeMessage(message));
+  }
+
+  /** Ends the connection and says why. */
+  end(code: number, reason: string): void {
+    if (this.state === 'closed') return;
+    const { session, address } = this.origin;
+    this.setting.log('session-ended', { session, address, code, reason });
+    this.onClose();
+    this.transport.close(code, reason);
+  }
+
+  private take(message: WorkerMessage): void {
+    const { session } = this.origin;
+    if (message.kind === 'hello')
+      return this.state === 'greeting' ? this.greet(message) : this.end(1008, 'a second hello');
+    if (this.state === 'greeting') return this.end(1008, `a ${message.kind} before hello`);
+    if (message.kind === 'bye') return this.end(1000, 'bye');
+    if (message.kind === 'want' && this.transport.bufferedBytes() > bufferedBytesForGrants) {
+      this.deferredSlots = message.slots;
+      return;
+    }
+    this.setting.shell.receive(session, message);
+  }
+
+  private greet(hello: Hello): void {
+    const { min, max } = protocolVersions;
+    if (hello.protocolMin > max || hello.protocolMax < min)
+      return this.reject(
+        'version',
+        `Cannot serve protocol ${hello.protocolMin} to ${hello.protocolMax}, expected ${min} to ${max}: install the version of tombola that the coordinator runs`,
+      );
+    if (hello.build !== this.setting.build)
+      return this.reject(
+        'build',
+        `Cannot use kernel ${hello.build.slice(0, 12)}, expected ${this.setting.build.slice(0, 12)}: install the version of tombola that the coordinator runs`,
+      );
+    const access = this.origin.access ?? this.setting.checkAccess(hello.token);
+    const workerKind = access === null ? null : kindOf(access);
+    if (access === null || workerKind === null)
+      return this.reject(
+        'token',
+        `Cannot let this worker in: its token is ${access === null ? 'missing, unknown or expired' : `for ${access.scope}`}, expected one for worker or volunteer; ask the operator for one (tombola token)`,
+      );
+    this.open(hello, access, workerKind);
+  }
+
+  private open(hello: Hello, access: Access, workerKind: WorkerKind): void {
+    const { shell, log, gateways, nowMs } = this.setting;
+    const { session, address, frameBytesMax } = this.origin;
+    // Trust hangs on the name. A volunteer has a token of its own; trusted workers share one.
+    const worker = workerKind === 'volunteer' ? access.id : `${access.id}/${hello.workerId}`;
+    const { runtime, threads, holding, blocksPerSecond: claimedBlocksPerSecond } = hello;
+    this.state = 'open';
+    this.worker = { session, worker, kind: workerKind, runtime, threads, address, claimedBlocksPerSecond };
+    this.messages = new TokenBucket(allowances[workerKind].messages, nowMs());
+    this.bytes = new TokenBucket(allowances[workerKind].bytes, nowMs());
+    log('session-opened', { session, worker, workerKind, address, threads, runtime });
+    this.send({
+      kind: 'welcome',
+      protocol: Math.min(hello.protocolMax, protocolVersions.max),
+      heartbeatMs: heartbeatMsDefault,
+      leaseMs: workerKind === 'trusted' ? leaseMsTrusted : leaseMsVolunteer,
+      frameBytesMax,
+      leaseCountMax: leasesPerSessionMax,
+      gateways,
+    });
+    shell.join({
+      session,
+      worker,
+      workerKind,
+      threads,
+      holding,
+      send: (message) => this.send(message),
+      disconnect: (reason) => this.end(1008, reason),
+    });
+  }
+
+  private reject(code: RejectCode, reason: string): void {
+    this.send({ kind: 'reject', code, reason, retryMs: 0 });
+    this.end(rejectCloseCodes[code], reason);
+  }
+}
+
+/** Where nobody needs a token, everybody is admin. */
+function kindOf({ scope }: Access): WorkerKind | null {
+  if (scope === 'worker' || scope === 'admin') return 'trusted';
+  return scope === 'volunteer' ? 'volunteer' : null;
+}

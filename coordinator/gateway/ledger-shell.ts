@@ -1,0 +1,420 @@
+/**
+ * The shell around the ledger: turns what peers say into events and the ledger's effects into messages, checks on threads and
+ * commits. It holds the bytes that the ledger only names: tiles while somebody waits for them, results until they are durable.
+ *
+ * A result's way: `result` ─ ledger ─ check pool ─ ledger ─ engine (compare-and-set, synced) ─ ledger ─ `committed` to its sender.
+ */
+import { randomInt } from 'node:crypto';
+import { pendingResultBytesMax } from '../../src/core/limits.ts';
+import type { Solver } from '../../src/core/plan/tile.ts';
+import { encodeResultBody } from '../../src/core/protocol/mask-code.ts';
+import type { GatewayMessage, Result, TileName, WorkerMessage } from '../../src/core/protocol/messages.ts';
+import type { Engine } from '../engine/engine.ts';
+import type { LedgerPort, TileFate, TileWork } from '../jobs/ledger-port.ts';
+import {
+  apply,
+  createLedger,
+  type LedgerEffect,
+  type LedgerEvent,
+  type LedgerStatus,
+  ledgerStatus,
+  type WorkerKind,
+} from '../ledger.ts';
+import { type GrantMaker, grantMaker } from './grant-maker.ts';
+import type { Log } from './log.ts';
+import type { ShellObserver } from './metrics.ts';
+import { reasonOf } from './reason-of.ts';
+import type { TileCheckPool } from './tile-check-pool.ts';
+
+/** A worker on the other end of a connection. */
+export interface Peer {
+  /** Names the connection; never used twice. */
+  readonly session: string;
+  /** Names who answers for its results. */
+  readonly worker: string;
+  readonly workerKind: WorkerKind;
+  readonly threads: number;
+  /** Tiles it had in hand when it came. */
+  readonly holding: readonly TileName[];
+  send(message: GatewayMessage): void;
+  disconnect(reason: string): void;
+}
+
+/** What a shell works with; whoever made these closes them. */
+export interface LedgerShellOptions {
+  readonly engine: Engine;
+  readonly checks: TileCheckPool;
+  /** Solves what no worker could. */
+  readonly solver: Solver;
+  /** Signs leases. */
+  readonly leaseKey: Uint8Array;
+  /** One copy in so many of a trusted worker's results is checked; a volunteer's are checked in full. */
+  readonly checkOneIn: number;
+  /** Whether the job runs: its tiles may be asked for any time. */
+  readonly isRunning: (job: string) => boolean;
+  /** Monotonic milliseconds. */
+  readonly nowMs: () => number;
+  readonly log: Log;
+  readonly observer: ShellObserver;
+}
+
+/** A ledger that runs. */
+export interface LedgerShell {
+  /** For the jobs' driver. */
+  readonly port: LedgerPort;
+  join(peer: Peer): void;
+  leave(session: string): void;
+  /** Takes a message of a peer that has joined; those of others are dropped. */
+  receive(session: string, message: Exclude<WorkerMessage, { kind: 'hello' | 'bye' }>): void;
+  /** Lets time pass; to be called several times a second. */
+  tick(): void;
+  status(): LedgerStatus;
+  /** Grants no more leases; what comes in is still checked, stored and acknowledged. */
+  drain(): void;
+  /** Resolves when nothing is being checked or stored. */
+  settled(): Promise<void>;
+}
+
+interface TileRecord {
+  readonly work: TileWork;
+  readonly fate: Promise<TileFate>;
+  readonly resolve: (fate: TileFate) => void;
+}
+
+interface PendingResult {
+  readonly job: string;
+  readonly tile: string;
+  readonly sizeBytes: number;
+  body: Uint8Array | undefined;
+  /** As the engine keeps it; there once it is verified. */
+  value: Uint8Array | undefined;
+}
+
+type Refusal = Extract<LedgerEffect, { kind: 'refuse' }>;
+
+/** A job that plans asks for its first tiles within seconds. */
+const unaskedRetryMs = 10_000;
+/** Results that could not be checked or stored are sent again after this time. */
+const troubleRetryMs = 5000;
+
+/** Returns a shell around a fresh ledger. */
+export function openLedgerShell(options: LedgerShellOptions): LedgerShell {
+  const shell = new Shell(options);
+  return {
+    port: {
+      addJob: (job, priority) => shell.addJob(job, priority),
+      addTile: (job, work) => shell.addTile(job, work),
+      removeJob: (job) => shell.removeJob(job),
+    },
+    join: (peer) => shell.join(peer),
+    leave: (session) => shell.leave(session),
+    receive: (session, message) => shell.receive(session, message),
+    tick: () => shell.happen({ kind: 'tick' }),
+    status: () => ledgerStatus(shell.ledger, options.nowMs()),
+    drain: () => shell.drain(),
+    settled: () => shell.settled(),
+  };
+}
+
+class Shell {
+  readonly ledger = createLedger({ seed: randomInt(2 ** 32) });
+  private readonly options: LedgerShellOptions;
+  private readonly grants: GrantMaker;
+  private readonly jobs = new Map<string, Map<string, TileRecord>>();
+  private readonly peers = new Map<string, Peer>();
+  private readonly results = new Map<string, PendingResult>();
+  /** Checks, commits and solutions under way. */
+  private readonly work = new Set<Promise<void>>();
+  private resultCount = 0;
+  private pendingBytes = 0;
+  private isDraining = false;
+
+  constructor(options: LedgerShellOptions) {
+    this.options = options;
+    this.grants = grantMaker(options.leaseKey);
+  }
+
+  addJob(job: string, priority: number): void {
+    if (this.jobs.has(job)) return;
+    this.jobs.set(job, new Map());
+    this.happen({ kind: 'job-added', job, priority });
+  }
+
+  addTile(job: string, work: TileWork): Promise<TileFate> {
+    const tiles = this.jobs.get(job);
+    if (tiles === undefined) return Promise.resolve({ kind: 'removed' });
+    const known = tiles.get(work.tile.id);
+    if (known !== undefined) return known.fate;
+    let resolve: (fate: TileFate) => void = () => undefined;
+    const fate = new Promise<TileFate>((settle) => {
+      resolve = settle;
+    });
+    tiles.set(work.tile.id, { work, fate, resolve });
+    // Asked for again although it was done: what was stored has been lost.
+    this.happen({ kind: 'tile-lost', job, tile: work.tile.id });
+    this.happen({
+      kind: 'tiles-added',
+      job,
+      tiles: [{ tile: work.tile.id, blocks: blockCount(work) }],
+    });
+    return fate;
+  }
+
+  removeJob(job: string): void {
+    const tiles = this.jobs.get(job);
+    if (tiles === undefined) return;
+    this.jobs.delete(job);
+    for (const { resolve } of tiles.values()) resolve({ kind: 'removed' });
+    this.happen({ kind: 'job-removed', job });
+  }
+
+  join(peer: Peer): void {
+    const { session, worker, workerKind, threads } = peer;
+    this.peers.set(session, peer);
+    this.happen({ kind: 'worker-joined', session, worker, workerKind, threads });
+    this.hold(session, peer.holding);
+  }
+
+  leave(session: string): void {
+    if (!this.peers.delete(session)) return;
+    this.grants.forget(session);
+    this.happen({ kind: 'worker-left', session });
+  }
+
+  receive(session: string, message: Exclude<WorkerMessage, { kind: 'hello' | 'bye' }>): void {
+    if (!this.peers.has(session)) return;
+    switch (message.kind) {
+      case 'want':
+        if (!this.isDraining) this.happen({ kind: 'wanted', session, slots: message.slots });
+        return;
+      case 'beat':
+        this.happen({ kind: 'beat', session });
+        // A gateway that has nothing to say must not seem dead.
+        this.peers.get(session)?.send({ kind: 'beat', cancel: [] });
+        return this.hold(session, message.holding);
+      case 'nack':
+        // It may have lost a layer's spec: the next grant brings it again.
+        this.grants.forget(session);
+        return this.happen({ kind: 'given-back', session, job: message.job, tile: message.tile });
+      case 'result':
+        return this.receiveResult(session, message);
+      default:
+        throw new Error(`Broken invariant: no message is of kind ${JSON.stringify(message satisfies never)}`);
+    }
+  }
+
+  /** What a worker says it has in hand is leased to it again, should it have come back on another connection. */
+  private hold(session: string, holding: readonly TileName[]): void {
+    for (const { job, tile } of holding) this.happen({ kind: 'holds', session, job, tile });
+  }
+
+  drain(): void {
+    this.isDraining = true;
+    for (const { session } of this.peers.values()) this.happen({ kind: 'wanted', session, slots: 0 });
+  }
+
+  async settled(): Promise<void> {
+    while (this.work.size > 0) await Promise.all(this.work);
+  }
+
+  /** Applies one event and carries out what follows from it. */
+  happen(event: LedgerEvent): void {
+    for (const effect of apply(this.ledger, this.options.nowMs(), event)) this.carryOut(effect);
+  }
+
+  private receiveResult(session: string, message: Result): void {
+    const { job, tile, body } = message;
+    const { observer } = this.options;
+    if (this.pendingBytes + body.length > pendingResultBytesMax) {
+      observer.refused('quota');
+      const reason = 'the coordinator has too many results to check; send it again later';
+      this.peers
+        .get(session)
+        ?.send({ kind: 'refused', job, tile, code: 'quota', reason, retryMs: troubleRetryMs });
+      return;
+    }
+    const work = this.jobs.get(job)?.get(tile)?.work;
+    if (work !== undefined && work.problemDigest !== message.spec) {
+      observer.refused('spec');
+      const reason = `the result is for layer ${message.spec}, expected ${work.problemDigest}`;
+      this.peers.get(session)?.send({ kind: 'refused', job, tile, code: 'spec', reason, retryMs: 0 });
+      return;
+    }
+    const result = this.keep({ job, tile, sizeBytes: body.length, body, value: undefined });
+    observer.received(body.length);
+    const claimsMisses = this.peers.get(session)?.workerKind === 'volunteer';
+    this.happen({ kind: 'result', session, job, tile, result, claimsMisses });
+  }
+
+  private keep(pending: PendingResult): string {
+    const result = `${++this.resultCount}`;
+    this.results.set(result, pending);
+    this.pendingBytes += pending.sizeBytes;
+    return result;
+  }
+
+  private carryOut(effect: LedgerEffect): void {
+    const { observer } = this.options;
+    switch (effect.kind) {
+      case 'grant':
+        return this.grant(effect);
+      case 'verify':
+        return this.start(this.verify(effect));
+      case 'store':
+        return this.start(this.store(effect));
+      case 'acknowledge': {
+        const { session, job, tile, outcome } = effect;
+        observer.acknowledged(outcome);
+        this.peers.get(session)?.send({ kind: 'committed', job, tile, outcome });
+        return;
+      }
+      case 'refuse':
+        return effect.code === 'unknown-tile' ? this.start(this.answerUnknown(effect)) : this.refuse(effect);
+      case 'cancel':
+        this.peers
+          .get(effect.session)
+          ?.send({ kind: 'beat', cancel: [{ job: effect.job, tile: effect.tile }] });
+        return;
+      case 'slow':
+        this.peers.get(effect.session)?.send({ kind: 'slow', retryMs: effect.retryMs });
+        return;
+      case 'disconnect':
+        this.peers.get(effect.session)?.disconnect(effect.reason);
+        return;
+      case 'solve-here':
+        return this.start(this.solveHere(effect));
+      case 'tile-done':
+        return this.settle(effect, { kind: 'done' });
+      case 'tile-dead':
+        this.options.log('tile-dead', { job: effect.job, tile: effect.tile, reason: effect.reason });
+        return this.settle(effect, { kind: 'dead', reason: effect.reason });
+      case 'forget':
+        this.pendingBytes -= this.results.get(effect.result)?.sizeBytes ?? 0;
+        this.results.delete(effect.result);
+        return;
+      default:
+        throw new Error(`Broken invariant: no effect is of kind ${JSON.stringify(effect satisfies never)}`);
+    }
+  }
+
+  private refuse({ session, job, tile, code, reason, retryMs }: Refusal): void {
+    this.options.observer.refused(code);
+    this.options.log('result-refused', { worker: this.nameOf(session), job, tile, code, reason });
+    this.peers.get(session)?.send({ kind: 'refused', job, tile, code, reason, retryMs });
+  }
+
+  /**
+   * After a restart a worker may come with results before their job has asked for them, or for tiles that were committed and never
+   * acknowledged: neither is to be solved again.
+   */
+  private async answerUnknown(refusal: Refusal): Promise<void> {
+    const { session, job, tile } = refusal;
+    if (!this.options.isRunning(job)) return this.refuse(refusal);
+    const stored = await this.options.engine.readResult(job, tile).catch(() => undefined);
+    if (stored === undefined) return this.refuse({ ...refusal, retryMs: unaskedRetryMs });
+    this.options.observer.acknowledged('duplicate');
+    this.peers.get(session)?.send({ kind: 'committed', job, tile, outcome: 'duplicate' });
+  }
+
+  private start(step: Promise<void>): void {
+    const tracked = step.finally(() => this.work.delete(tracked));
+    this.work.add(tracked);
+  }
+
+  private settle({ job, tile }: { job: string; tile: string }, fate: TileFate): void {
+    const tiles = this.jobs.get(job);
+    tiles?.get(tile)?.resolve(fate);
+    // A late result of a tile that was given up is still welcome.
+    if (fate.kind === 'done') tiles?.delete(tile);
+    this.grants.forgetTile(tile);
+    this.options.observer.settled(fate.kind);
+  }
+
+  private grant({ session, leases }: Extract<LedgerEffect, { kind: 'grant' }>): void {
+    const peer = this.peers.get(session);
+    if (peer === undefined) return;
+    const granted = leases.flatMap((lease) => {
+      const work = this.jobs.get(lease.job)?.get(lease.tile)?.work;
+      return work === undefined ? [] : [{ lease, work }];
+    });
+    for (const message of this.grants.messages(peer, granted)) peer.send(message);
+  }
+
+  private async verify(effect: Extract<LedgerEffect, { kind: 'verify' }>): Promise<void> {
+    const { result, job, tile, workerKind } = effect;
+    const { checks, checkOneIn, observer } = this.options;
+    const work = this.jobs.get(job)?.get(tile)?.work;
+    const pending = this.results.get(result);
+    if (work === undefined || pending?.body === undefined)
+      return this.happen({ kind: 'invalid', result, reason: 'nobody waits for this tile' });
+    const body = pending.body;
+    pending.body = undefined;
+    const endTimer = observer.timeCheck();
+    try {
+      const reply = await checks.check({
+        problem: work.problem,
+        tile: work.tile,
+        body,
+        checkOneIn: workerKind === 'trusted' ? checkOneIn : 1,
+      });
+      if (reply.kind === 'refused') return this.happen({ kind: 'invalid', result, reason: reply.reason });
+      const { value, digest, claimsMisses } = reply;
+      pending.value = value;
+      this.happen({ kind: 'verified', result, digest, claimsMisses });
+    } catch (error) {
+      const reason = `it could not be checked: ${reasonOf(error)}`;
+      this.options.log('check-failed', { job, tile, reason });
+      this.happen({ kind: 'invalid', result, reason });
+    } finally {
+      endTimer();
+    }
+  }
+
+  /** Commits; a commit that failed may still have happened, so it is read back. */
+  private async store({ result, job, tile }: Extract<LedgerEffect, { kind: 'store' }>): Promise<void> {
+    const { engine, observer, log } = this.options;
+    const value = this.results.get(result)?.value;
+    if (value === undefined) throw new Error('Broken invariant: what is stored has been verified');
+    const endTimer = observer.timeCommit();
+    try {
+      const outcome = await engine.commitResult(job, tile, value);
+      this.happen({ kind: 'stored', result, outcome });
+    } catch (error) {
+      const reason = reasonOf(error);
+      log('store-failed', { job, tile, reason });
+      const stored = await engine.readResult(job, tile).catch(() => undefined);
+      if (stored === undefined)
+        this.happen({ kind: 'store-failed', result, reason, retryMs: troubleRetryMs });
+      else this.happen({ kind: 'stored', result, outcome: 'duplicate' });
+    } finally {
+      endTimer();
+    }
+  }
+
+  private async solveHere({ job, tile }: Extract<LedgerEffect, { kind: 'solve-here' }>): Promise<void> {
+    const { solver, checks } = this.options;
+    const work = this.jobs.get(job)?.get(tile)?.work;
+    if (work === undefined) return;
+    try {
+      const solved = await solver.solve(work.problem, work.tile);
+      const body = encodeResultBody(work.problem, work.tile, solved);
+      const sizeBytes = body.length;
+      const reply = await checks.check({ problem: work.problem, tile: work.tile, body, checkOneIn: 1 });
+      if (reply.kind === 'refused') throw new Error(reply.reason);
+      const result = this.keep({ job, tile, sizeBytes, body: undefined, value: reply.value });
+      this.happen({ kind: 'solved-here', job, tile, result, digest: reply.digest });
+    } catch (error) {
+      this.happen({ kind: 'unsolvable-here', job, tile, reason: reasonOf(error) });
+    }
+  }
+
+  private nameOf(session: string): string {
+    return this.peers.get(session)?.worker ?? session;
+  }
+}
+
+/** What a lease of the tile is worth: the blocks of all rows that are wanted. */
+function blockCount({ problem, tile }: TileWork): number {
+  const perRow = problem.groupChannels.length * problem.taps + 1;
+  return tile.neurons.reduce((sum, { wanted }) => sum + wanted * perRow, 0);
+}

@@ -1,0 +1,265 @@
+/**
+ * WebSockets on the gateway's HTTP server: who may connect, how many, and how much each may make us hold. A connection that gets
+ * through has a transport like any other.
+ */
+import type { IncomingMessage, Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type WebSocket, WebSocketServer } from 'ws';
+import {
+  bufferedBytesMax,
+  connectionCountMax,
+  connectionsPerNetworkMax,
+  helloMsMax,
+  networkCountMax,
+  pingMs,
+  volunteerFrameBytesMax,
+  workerFrameBytesMax,
+} from '../../src/core/limits.ts';
+import type { Transport } from '../../src/core/protocol/transport.ts';
+import { isAllowed } from '../tokens.ts';
+import { type Access, bearerToken, type CheckAccess } from './access.ts';
+import type { ConnectionOrigin, GatewaySession } from './gateway-session.ts';
+import type { Log } from './log.ts';
+import { isLoopback, networkOf } from './network-of.ts';
+import { reasonOf } from './reason-of.ts';
+import { TokenBucket } from './token-bucket.ts';
+
+/** What a socket server works with. */
+export interface SocketServerOptions {
+  readonly checkAccess: CheckAccess;
+  /** Whether the request may come from where it says it does; see access.ts. */
+  readonly isOriginAllowed: (request: IncomingMessage) => boolean;
+  readonly openSession: (transport: Transport, origin: ConnectionOrigin) => GatewaySession;
+  readonly onOutcome: (outcome: string) => void;
+  readonly log: Log;
+}
+
+/** A socket server that runs. */
+export interface SocketServer {
+  readonly sessions: ReadonlySet<GatewaySession>;
+  /** Says what is to be said to everybody and ends all connections; those that do not answer are cut when `cutMs` has passed. */
+  close(code: number, reason: string, cutMs: number): Promise<void>;
+}
+
+/** Path of the one WebSocket endpoint. */
+export const socketPath = '/ws';
+
+/** New connections from one network. */
+const handshakes = { perSecond: 20, burst: 200 };
+
+/** Returns the socket server, listening for upgrades of the HTTP server. */
+export function openSocketServer(server: Server, options: SocketServerOptions): SocketServer {
+  const sockets = new Sockets(options);
+  server.on('upgrade', (request, socket, head) => sockets.upgrade(request, socket, head));
+  return {
+    sessions: sockets.sessions,
+    close: (code, reason, cutMs) => sockets.close(code, reason, cutMs),
+  };
+}
+
+class Sockets {
+  readonly sessions = new Set<GatewaySession>();
+  private readonly options: SocketServerOptions;
+  private readonly trusted: WebSocketServer;
+  private readonly others: WebSocketServer;
+  private readonly networks = new Map<string, { count: number; readonly rate: TokenBucket }>();
+  private sessionCount = 0;
+  private isClosing = false;
+
+  constructor(options: SocketServerOptions) {
+    this.options = options;
+    this.trusted = this.webSockets(workerFrameBytesMax);
+    this.others = this.webSockets(volunteerFrameBytesMax);
+  }
+
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const ignoreError = (error: unknown): void =>
+      this.options.log('socket-error', { reason: reasonOf(error) });
+    socket.on('error', ignoreError);
+    const refusal = this.refusal(request);
+    if (refusal !== undefined) return this.refuse(socket, refusal);
+    const token = bearerToken(request);
+    const access = token === undefined ? this.options.checkAccess('') : this.options.checkAccess(token);
+    if (token !== undefined && access === null)
+      return this.refuse(socket, {
+        status: '401 Unauthorized',
+        reason: 'the token is unknown or expired; ask the operator for one (tombola token)',
+      });
+    if (access !== null && !isAllowed(access.scope, 'work'))
+      return this.refuse(socket, {
+        status: '403 Forbidden',
+        reason: `the token is for ${access.scope}, expected one for worker or volunteer`,
+      });
+    const isTrusted = access !== null && access.scope !== 'volunteer';
+    const webSockets = isTrusted ? this.trusted : this.others;
+    const address = request.socket.remoteAddress ?? '';
+    const leave = this.enter(address);
+    socket.once('close', leave);
+    webSockets.handleUpgrade(request, socket, head, (webSocket) => {
+      socket.off('error', ignoreError);
+      this.connect(webSocket, { address, access, isTrusted });
+    });
+  }
+
+  async close(code: number, reason: string, cutMs: number): Promise<void> {
+    this.isClosing = true;
+    const open = [...this.trusted.clients, ...this.others.clients];
+    const ended = open.map((webSocket) => new Promise((resolve) => webSocket.once('close', resolve)));
+    for (const session of [...this.sessions]) session.end(code, reason);
+    const cut = setTimeout(() => {
+      for (const webSocket of open) webSocket.terminate();
+    }, cutMs);
+    await Promise.all(ended);
+    clearTimeout(cut);
+    this.trusted.close();
+    this.others.close();
+  }
+
+  private webSockets(maxPayload: number): WebSocketServer {
+    const server = new WebSocketServer({
+      noServer: true,
+      maxPayload,
+      perMessageDeflate: false,
+      maxFragments: 16,
+      maxBufferedChunks: 1024,
+      maxPendingAutoPongs: 8,
+      closeTimeout: 5000,
+      clientTracking: true,
+      skipUTF8Validation: false,
+    } as ConstructorParameters<typeof WebSocketServer>[0]);
+    server.on('error', (error) => this.options.log('socket-server-error', { reason: reasonOf(error) }));
+    server.on('wsClientError', (error, socket) => {
+      this.options.onOutcome('handshake');
+      this.options.log('handshake-failed', { reason: reasonOf(error) });
+      socket.destroy();
+    });
+    return server;
+  }
+
+  /** What stands against the connection before anybody asks who it is. */
+  private refusal(request: IncomingMessage): Refusal | undefined {
+    const address = request.socket.remoteAddress ?? '';
+    if (new URL(request.url ?? '/', 'http://local').pathname !== socketPath)
+      return { status: '404 Not Found', reason: `no WebSocket here, expected ${socketPath}` };
+    if (!this.options.isOriginAllowed(request))
+      return { status: '403 Forbidden', reason: 'connections from web pages of this origin are not allowed' };
+    const count = this.trusted.clients.size + this.others.clients.size;
+    if (this.isClosing || count >= connectionCountMax)
+      return { status: '503 Service Unavailable', reason: 'no room for another connection; try again later' };
+    if (isLoopback(address)) return undefined;
+    const network = this.networkFor(address);
+    if (
+      network === undefined ||
+      network.count >= connectionsPerNetworkMax ||
+      !network.rate.take(1, performance.now())
+    )
+      return {
+        status: '429 Too Many Requests',
+        reason: 'too many connections from this network; try again later',
+      };
+    return undefined;
+  }
+
+  private networkFor(address: string): { count: number; readonly rate: TokenBucket } | undefined {
+    const name = networkOf(address);
+    const known = this.networks.get(name);
+    if (known !== undefined) return known;
+    const now = performance.now();
+    if (this.networks.size >= networkCountMax)
+      for (const [other, { count, rate }] of this.networks)
+        if (count === 0 && rate.isFull(now)) this.networks.delete(other);
+    if (this.networks.size >= networkCountMax) return undefined;
+    const network = { count: 0, rate: new TokenBucket(handshakes, now) };
+    this.networks.set(name, network);
+    return network;
+  }
+
+  /** Counts a connection of an address; returns how to stop counting it. */
+  private enter(address: string): () => void {
+    const network = isLoopback(address) ? undefined : this.networkFor(address);
+    if (network !== undefined) network.count++;
+    return () => {
+      if (network !== undefined) network.count--;
+    };
+  }
+
+  private refuse(socket: Duplex, { status, reason }: Refusal): void {
+    this.options.onOutcome(status.slice(0, 3));
+    const body = `${JSON.stringify({ error: `Cannot connect: ${reason}` })}\n`;
+    socket.end(
+      `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+      () => socket.destroy(),
+    );
+  }
+
+  private connect(
+    webSocket: WebSocket,
+    { address, access, isTrusted }: { address: string; access: Access | null; isTrusted: boolean },
+  ): void {
+    const { openSession, onOutcome, log } = this.options;
+    onOutcome('open');
+    const session = openSession(transportOf(webSocket), {
+      session: `s${++this.sessionCount}`,
+      address,
+      access,
+      frameBytesMax: isTrusted ? workerFrameBytesMax : volunteerFrameBytesMax,
+    });
+    this.sessions.add(session);
+    const greeting = setTimeout(() => session.expireGreeting(), helloMsMax);
+    const stopPinging = keepAlive(webSocket);
+    webSocket.on('message', (data, isBinary) => {
+      if (isBinary) session.onMessage(bytesOf(data));
+      else session.end(1003, 'Cannot read a text frame, expected binary ones');
+    });
+    // ws closes with the fitting code (1002, 1007, 1009) by itself.
+    webSocket.on('error', (error) => log('socket-error', { address, reason: reasonOf(error) }));
+    webSocket.once('close', () => {
+      clearTimeout(greeting);
+      stopPinging();
+      this.sessions.delete(session);
+      session.onClose();
+    });
+  }
+}
+
+interface Refusal {
+  readonly status: string;
+  readonly reason: string;
+}
+
+/** A socket that takes nothing for two pings' time, or has too much waiting, is cut: a half-open one would hold its memory for ever. */
+function keepAlive(webSocket: WebSocket): () => void {
+  let isAlive = true;
+  webSocket.on('pong', () => {
+    isAlive = true;
+  });
+  const timer = setInterval(() => {
+    if (!isAlive) return webSocket.terminate();
+    isAlive = false;
+    webSocket.ping();
+  }, pingMs);
+  timer.unref();
+  return () => clearInterval(timer);
+}
+
+function transportOf(webSocket: WebSocket): Transport {
+  return {
+    send: (bytes) => {
+      if (webSocket.readyState !== webSocket.OPEN) return;
+      if (webSocket.bufferedAmount > bufferedBytesMax) webSocket.terminate();
+      else webSocket.send(bytes);
+    },
+    bufferedBytes: () => webSocket.bufferedAmount,
+    close: (code, reason) => webSocket.close(code, closeReason(reason)),
+  };
+}
+
+/** A close frame has room for 123 bytes. */
+function closeReason(reason: string): string {
+  return reason.replace(/[^ -~]/g, '?').slice(0, 123);
+}
+
+function bytesOf(data: Buffer | ArrayBuffer | Buffer[]): Uint8Array {
+  if (Array.isArray(data)) return Buffer.concat(data);
+  return data instanceof ArrayBuffer ? new Uint8Array(data) : data;
+}

@@ -1,0 +1,74 @@
+/** Checks workers' results on threads, through piscina: a socket's loop never computes. */
+import { Piscina } from 'piscina';
+import { misuse } from '../../src/core/errors.ts';
+import { poolThreadsMax } from '../../src/core/limits.ts';
+import type { LayerProblem } from '../../src/core/plan/tile.ts';
+import { withSharedArrays } from '../shared-arrays.ts';
+import type { TileCheckReply, TileCheckTask } from './tile-check-task.ts';
+
+/** Threads that check results. Whoever opens them closes them. */
+export interface TileCheckPool {
+  /**
+   * Returns the verdict on a result, whose body is handed over. A problem is recognised by identity: hand over the same object for
+   * all tiles of a layer, and leave its arrays as they are.
+   */
+  check(task: TileCheckTask): Promise<TileCheckReply>;
+  /** Ends the threads; what is not checked is rejected. Idempotent. */
+  close(): Promise<void>;
+}
+
+/**
+ * Returns a pool of at most `threads` threads, started when there is something to check.
+ * @throws TombolaError (misuse) when `threads` is not a whole number from 1 to the limit.
+ */
+export function openTileCheckPool({ threads }: { readonly threads: number }): TileCheckPool {
+  if (!Number.isInteger(threads) || threads < 1 || threads > poolThreadsMax)
+    throw misuse(
+      `Cannot check results on ${threads} threads, expected a whole number from 1 to ${poolThreadsMax}`,
+    );
+  const piscina = new Piscina(
+    withoutPrototype({ filename: threadEntry(), minThreads: 1, maxThreads: threads, idleTimeout: 60_000 }),
+  );
+  const problems = new WeakMap<LayerProblem, LayerProblem>();
+  let closing: Promise<void> | undefined;
+
+  function sharedOnce(problem: LayerProblem): LayerProblem {
+    let copy = problems.get(problem);
+    if (copy === undefined) {
+      copy = withSharedArrays(problem);
+      problems.set(problem, copy);
+    }
+    return copy;
+  }
+
+  return {
+    check: async (task) =>
+      await piscina.run(
+        { ...task, problem: sharedOnce(task.problem) },
+        withoutPrototype({ name: 'checkTile', transferList: owned(task.body) }),
+      ),
+    close: () => {
+      closing ??= piscina.destroy();
+      return closing;
+    },
+  };
+}
+
+/** A body that shares its memory with others is copied instead. */
+function owned(body: Uint8Array): ArrayBuffer[] {
+  const { buffer } = body;
+  return buffer instanceof ArrayBuffer && buffer.byteLength === body.byteLength ? [buffer] : [];
+}
+
+/** Threads load JavaScript. Run from its TypeScript source, as tests do, this file lies two folders below the repository root. */
+function threadEntry(): string {
+  const place = import.meta.url.endsWith('.ts')
+    ? '../../dist/coordinator/gateway/tile-check-thread.js'
+    : './tile-check-thread.js';
+  return new URL(place, import.meta.url).href;
+}
+
+/** Options without a prototype: a polluted Object.prototype must not choose the file that a thread runs (CVE-2026-55388). */
+function withoutPrototype<T extends object>(options: T): T {
+  return Object.assign(Object.create(null), options);
+}

@@ -1,0 +1,24 @@
+/** What the pool that checks results and its threads say to each other. */
+import type { LayerProblem, Tile } from '../../src/core/plan/tile.ts';
+
+/** A result to check. */
+export interface TileCheckTask {
+  /** Its arrays lie in shared memory, so that sending it with every tile costs nothing. */
+  readonly problem: LayerProblem;
+  readonly tile: Tile;
+  /** As it came over the wire (src/core/protocol/mask-code.ts). */
+  readonly body: Uint8Array;
+  /** One copy in so many has its residuals recomputed, which ones is a secret; 1: all of them. */
+  readonly checkOneIn: number;
+}
+
+/** The verdict. */
+export type TileCheckReply =
+  /** `value` is the result as the engine keeps it (src/core/format/tile-result.ts), `digest` its hex SHA-256. */
+  | {
+      readonly kind: 'verified';
+      readonly value: Uint8Array;
+      readonly digest: string;
+      readonly claimsMisses: boolean;
+    }
+  | { readonly kind: 'refused'; readonly reason: string };
