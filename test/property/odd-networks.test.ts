@@ -198,6 +198,35 @@ describe.each(settings)('a network %s', (setting, options) => {
   });
 });
 
+describe('a network whose padding leaves no constant alike everywhere', () => {
+  it.each(['uniform', 'zero'] as const)('is refused before the search, with %s biases', async (biasInit) => {
+    const counted: Step = {
+      kind: 'averagePool',
+      kernel: [2, 2],
+      strides: [1, 1],
+      padding: [1, 1, 1, 1],
+      countPadding: true,
+    };
+    const network: Network = {
+      inputShape: [1, 5, 5],
+      inputSteps: [],
+      layers: [
+        convolutionLayer({ inputs: 1, outputs: 2 }, [relu, counted]),
+        convolutionLayer({ inputs: 2, outputs: 2, padding: [1, 1, 1, 1] }),
+      ],
+    };
+    const found = await searchOrRefusal(network, { biasInit });
+    expect(found).toMatchObject({
+      kind: 'misuse',
+      message: expect.stringMatching(/^Cannot plan the biases of layer convolution: its padding/),
+    });
+    const [first, second] = network.layers;
+    if (first === undefined || second === undefined) throw new Error('there are two layers');
+    const unbiased = { ...network, layers: [first, scaled(second, 1, 0)] };
+    expect(await searchOrRefusal(unbiased, { biasInit })).toMatchObject({ verdict: { fault: null } });
+  });
+});
+
 describe('an activation that the first layer cannot linearise', () => {
   it.each<Activation>([{ kind: 'leakyRelu', slope: -1 }])(
     'is refused in one line: %s',

@@ -11,7 +11,7 @@ import { longBlockSizeMax } from '../limits.ts';
 import { type Activation, activate, isPositivelyHomogeneous } from '../network/activation.ts';
 import type { BiasInit } from '../source/source-network.ts';
 import { weightQuantum } from '../verify/quantise.ts';
-import { constantEdges, isUsefulConstant } from './constants.ts';
+import { constantEdges, constantMap, isUsefulConstant } from './constants.ts';
 import type { LayerView } from './layer-view.ts';
 
 /** What the bias plan of one target layer is made from. */
@@ -26,6 +26,8 @@ export interface BiasQuestion {
   readonly gain: number;
   /** Largest |residual| allowed, in the target's units; ignored where biases are quantised. */
   readonly tolerance: number;
+  /** The layer whose steps the constants pass, null for those of source layer 1. */
+  readonly before: LayerView | null;
   /** Activations between the constants' rows and their readers. */
   readonly activations: readonly Activation[];
   /** Standard deviation of the intercepts of a row, 0 without intercepts. */
@@ -164,17 +166,16 @@ function constantRows(
   question: BiasQuestion,
   { size, usableShare }: { size: number; usableShare: number },
 ): number {
-  const { view, index } = question;
+  const { view, index, before } = question;
   const [top, left, bottom, right] = index === 0 ? (view.convolution?.padding ?? [0, 0, 0, 0]) : [0, 0, 0, 0];
   const positions = (view.inputSize[0] + top + bottom) * (view.inputSize[1] + left + right);
-  const sample = [{ row: 0, map: new Float64Array(positions).fill(1) }];
+  const map = before === null ? new Float64Array(positions).fill(1) : constantMap(1, before);
+  const sample = [{ row: 0, map }];
   const edgesPerRow = constantEdges(sample, view, index > 0).length;
-  if (edgesPerRow === 0) {
-    if (question.biasInit === 'uniform') return 0;
+  if (edgesPerRow === 0)
     throw misuse(
-      `Cannot plan the biases of layer ${view.layer.name}: its padding leaves no kernel position that always reads inside, expected --bias-init uniform or less padding`,
+      `Cannot plan the biases of layer ${view.layer.name}: its padding, or that of the pool before it, leaves no kernel position that reads a constant alike everywhere, expected less padding`,
     );
-  }
   const rows = Math.max(Math.ceil(size / edgesPerRow), Math.min(size, distinctConstantsMin));
   const margin = usableShare < 1 ? Math.ceil(2.5 * Math.sqrt(rows)) + 2 : 0;
   return Math.ceil((rows + margin) / usableShare);

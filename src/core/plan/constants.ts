@@ -168,8 +168,8 @@ export function deeperConstants(
   });
 }
 
-/** What the steps behind a layer make of the same value at every position. */
-function constantMap(value: number, view: LayerView): ConstantMap {
+/** Returns what the steps behind a layer make of the same value at every position. */
+export function constantMap(value: number, view: LayerView): ConstantMap {
   const [height, width] = view.linearSize;
   let values: Float64Array = new Float64Array(height * width).fill(value);
   let shape: readonly number[] = view.convolution === null ? [1] : [1, height, width];

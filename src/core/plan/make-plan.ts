@@ -207,6 +207,7 @@ function planBiases(
         biasInit: setting.options.biasInit,
         gain: gains[index] ?? 1,
         tolerance: biasTolerance(setting, index),
+        before: setting.views[index - 1] ?? null,
         activations: index === 0 ? [setting.activation] : stepActivations(setting, index - 1),
         interceptSpread: index === 0 ? interceptSpread(setting, choices[0], gains[0] ?? 1) : 0,
         unbiasedMax: index === 0 ? setting.firstGain : gainBefore * (before?.constantMax ?? 0),
