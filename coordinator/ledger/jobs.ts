@@ -5,7 +5,7 @@ import { closeQueues } from '../scheduler.ts';
 import { endLease } from './leases.ts';
 import { dropResult } from './results.ts';
 import { Fifo, type Ledger, type TileRecord } from './state.ts';
-import { endLocal, noCounts, setState, settleTile, startLocal } from './tiles.ts';
+import { endLocal, findTile, noCounts, setState, settleTile, startLocal } from './tiles.ts';
 
 /** Adds a job without tiles; one that is there already stays as it is. */
 export function addJob(ledger: Ledger, event: Extract<LedgerEvent, { kind: 'job-added' }>): void {
@@ -59,14 +59,13 @@ export function addTiles(ledger: Ledger, event: Extract<LedgerEvent, { kind: 'ti
   }
 }
 
-/** Forgets a tile that is done. */
+/** The stored result of a tile that is done was lost: nobody is told that it is durable any more. It waits to be asked for again. */
 export function loseTile(ledger: Ledger, event: Extract<LedgerEvent, { kind: 'tile-lost' }>): void {
-  const job = ledger.jobs.get(event.job);
-  const tile = job?.tiles.get(event.tile);
-  if (job === undefined || tile?.state !== 'done') return;
-  job.tiles.delete(event.tile);
-  job.counts.done--;
-  job.blocksDone -= tile.blocks;
+  const tile = findTile(ledger, event);
+  if (tile?.state !== 'done') return;
+  tile.job.blocksDone -= tile.blocks;
+  tile.isUnsolvable = 'its stored result was lost';
+  setState(ledger, tile, 'dead');
 }
 
 /** Forgets a job: its leases are cancelled, its results dropped. */
