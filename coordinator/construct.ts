@@ -227,7 +227,6 @@ async function solveLayer(
   place: LayerPlace,
   { problem, wanted, options }: { problem: LayerProblem; wanted: Int32Array; options: ConstructOptions },
 ): Promise<{ sealed: SealedLayer; blocks: number }> {
-  const seal = { neurons: place.view.neurons, rowBytes: rowMaskBytes(problem) };
   const run = new LayerRun(place, {
     problem,
     options,
@@ -236,19 +235,22 @@ async function solveLayer(
   await run.pass(0, poolPass(place, wanted));
   let reserveUsed = 0;
   for (let pass = 1; ; pass++) {
-    const sealed = sealLayer(run.merged, seal);
-    const missing = wanted.map((count, neuron) => count - (sealed.copyCounts[neuron] ?? 0));
+    const missing = wanted.map((count, neuron) => count - (run.copyCounts[neuron] ?? 0));
     const neurons = reservePass(place, missing, reserveUsed);
-    if (neurons.length === 0) return { sealed, blocks: run.blocks };
+    if (neurons.length === 0) break;
     reserveUsed += neurons.reduce((sum, neuron) => sum + neuron.rowCount, 0);
     await run.pass(pass, neurons);
   }
+  const sealed = sealLayer(run.merged, { neurons: place.view.neurons, rowBytes: rowMaskBytes(problem) });
+  return { sealed, blocks: run.blocks };
 }
 
 /** One layer's passes: hands tiles to the solver, as many at a time as it can use. */
 class LayerRun {
   merged: MergedTiles = new Map();
   blocks = 0;
+  /** Copies found so far; shape [neurons]. */
+  readonly copyCounts: Int32Array;
   private copies = 0;
   private tilesDone = 0;
   private tilesKnown = 0;
@@ -267,6 +269,7 @@ class LayerRun {
     this.options = run.options;
     this.copiesWanted = run.copiesWanted;
     this.problemDigest = layerProblemDigest(run.problem);
+    this.copyCounts = new Int32Array(place.view.neurons);
     this.report('layer', { pass: 0, blocks: 0, resumed: false });
   }
 
@@ -310,6 +313,10 @@ class LayerRun {
 
   private count(tile: Tile, verified: VerifiedTile, resumed: boolean): VerifiedTile {
     const { copyRows, misses } = verified.result;
+    tile.neurons.forEach(({ neuron }, index) => {
+      const found = verified.result.copyCounts[index] ?? 0;
+      this.copyCounts[neuron] = (this.copyCounts[neuron] ?? 0) + found;
+    });
     this.tilesDone++;
     this.copies += copyRows.length;
     let blocks = copyRows.length * blocksPerRow(this.problem);

@@ -2,6 +2,7 @@
 import { failure } from '../../src/core/errors.ts';
 import { engineGroupChangesMax } from '../../src/core/limits.ts';
 import type { Engine, StoredJob } from './engine.ts';
+import { GroupReader } from './group-reader.ts';
 import { GroupWriter, type RecordStore } from './group-writer.ts';
 import {
   jobKey,
@@ -31,6 +32,7 @@ export interface BlobStore {
 /** Returns the engine over the two stores. Closing it closes the record store, after what was being written. */
 export function recordEngine(store: OpenRecordStore, blobs: BlobStore): Engine {
   const writer = new GroupWriter(store);
+  const reader = new GroupReader(store);
   let closing: Promise<void> | undefined;
   const checkOpen = (): void => {
     if (closing !== undefined) throw failure('Cannot use the store: it is closed, expected an open one');
@@ -70,7 +72,7 @@ export function recordEngine(store: OpenRecordStore, blobs: BlobStore): Engine {
     readResult: async (job, tile) => {
       checkOpen();
       const key = resultKey(job, tile);
-      const [record] = await store.read([key]);
+      const record = await reader.read(key);
       const value = openRecord(key, record);
       // Not slice: Node's Buffer, which looks like a Uint8Array, shares its memory there.
       if (value !== undefined) return new Uint8Array(value);

@@ -224,3 +224,5 @@ export const jobCountMax = 10_000;
 export const jobsAtWorkMax = 16;
 /** Milliseconds after which a job that could not use the store tries again. */
 export const jobStoreRetryMs = 5000;
+/** Records that an engine reads at a time: 50 MB of ordinary results. */
+export const engineGroupReadsMax = 256;

@@ -138,7 +138,9 @@ function makeTile(place: LayerPlace, { pass, neurons, problemDigest }: PassToCut
 }
 
 function ascii(text: string): Uint8Array {
-  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+  const bytes = new Uint8Array(text.length);
+  for (let index = 0; index < text.length; index++) bytes[index] = text.charCodeAt(index);
+  return bytes;
 }
 
 function lengthPrefixed(array: Int32Array): Uint8Array {
