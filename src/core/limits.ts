@@ -116,10 +116,6 @@ export const accessTokenLengthMax = 256;
 export const leaseTokenBytesMax = 64;
 /** Milliseconds of any duration in a message: 30 days. */
 export const messageDurationMsMax = 30 * 24 * 3600 * 1000;
-/** Threads that a worker may say it has; the same as {@link poolThreadsMax}. */
-export const workerThreadsMax = 1024;
-/** Leases that one worker may hold or ask for at a time. */
-export const workerLeaseCountMax = 1024;
 /** Attempts at one tile. */
 export const attemptCountMax = 1 << 20;
 /** Target neurons in one tile: a tile has about 100,000 blocks, a neuron at least one. */

@@ -2,9 +2,14 @@
 import { exactBlockSizeMax } from '../limits.ts';
 import { biasBlockSize, type LayerProblem } from '../plan/tile.ts';
 import { binomial } from './combination.ts';
+import { codeLengths } from './prefix-code.ts';
 
 /** Symbols that one class of blocks can have, and the distance between two classes in the tables: sizes 0 … 40 and the escape. */
 export const symbolStride = 64;
+/** Bits that are copied at a time where they travel as they are. */
+export const rawBits = 20;
+/** Bits of a code's length. */
+export const lengthBits = 4;
 /** Ranks stay below this, so that one read of 24 bits takes a rank. */
 const rankCountMax = 2 ** 24;
 
@@ -67,4 +72,13 @@ function codedSizes(size: number): number {
   let count = 0;
   while (count <= size && binomial(size, count) <= rankCountMax) count++;
   return count;
+}
+
+/**
+ * Returns the code lengths of a class's symbols.
+ * @param counts how often each occurs, at [class · symbolStride + symbol].
+ */
+export function classCodeLengths(layout: MaskLayout, counts: Float64Array, index: number): Uint8Array {
+  const from = index * symbolStride;
+  return codeLengths(counts.subarray(from, from + (layout.symbolCounts[index] ?? 0)));
 }

@@ -14,12 +14,12 @@ import {
   gridBitsMax,
   gridBitsMin,
   layerCountMax,
+  leasesPerSessionMax,
   leaseTokenBytesMax,
   messageDurationMsMax,
+  poolThreadsMax,
   reasonLengthMax,
   tileNameCountMax,
-  workerLeaseCountMax,
-  workerThreadsMax,
 } from '../limits.ts';
 import type { GatewayMessage, Lease, TileName, WorkerMessage } from './messages.ts';
 
@@ -123,12 +123,12 @@ const workerSchemas: Schemas<WorkerMessage> = {
     runtime: oneOf('node', 'browser'),
     workerId: name,
     sessionId: name,
-    threads: integer(1, workerThreadsMax),
+    threads: integer(1, poolThreadsMax),
     blocksPerSecond: positive,
     token: accessToken,
     holding: tileNames,
   }),
-  want: object({ kind: oneOf('want'), slots: integer(0, workerLeaseCountMax) }),
+  want: object({ kind: oneOf('want'), slots: integer(0, leasesPerSessionMax) }),
   beat: object({ kind: oneOf('beat'), holding: tileNames, hidden: flag }),
   result: object({
     ...tileName,
@@ -150,7 +150,7 @@ const gatewaySchemas: Schemas<GatewayMessage> = {
     heartbeatMs: integer(1, messageDurationMsMax),
     leaseMs: integer(1, messageDurationMsMax),
     frameBytesMax: integer(1, gatewayFrameBytesMax),
-    leaseCountMax: integer(0, workerLeaseCountMax),
+    leaseCountMax: integer(0, leasesPerSessionMax),
     gateways,
   }),
   reject: object({
