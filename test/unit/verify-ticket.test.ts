@@ -7,7 +7,8 @@ import { SourceLayerReader } from '../../src/core/source/source-network.ts';
 import { layerLayout } from '../../src/core/ticket/layout.ts';
 import type { Ticket, TicketLayer } from '../../src/core/ticket/ticket.ts';
 import { ticketContext } from '../../src/core/verify/layer-context.ts';
-import { type ColumnErrors, localCheck, verifyTicket } from '../../src/core/verify/verify-ticket.ts';
+import type { ColumnErrors } from '../../src/core/verify/verify-rows.ts';
+import { localCheck, verifyTicket } from '../../src/core/verify/verify-ticket.ts';
 import { activationStep, convolutionLayer, denseLayer } from '../support/evaluation-networks.ts';
 import { kernelSolver, searchInProcess } from '../support/in-process-search.ts';
 import {
@@ -263,6 +264,14 @@ describe('the verifier', () => {
     expect(await faultOf(sample, { ...ticket, univariate })).toBe(
       `source layer 1, row ${idle} has a negative weight, but only positive ones may serve inputs ≥ 0`,
     );
+  });
+
+  it('refuses a tolerance so wide that no edge at all would do', async () => {
+    const sample = sampleOf(samples, 'dense ReLU');
+    for (const epsilon of [1, 2, 1e300])
+      expect(await faultOf(sample, { ...sample.ticket, epsilon })).toBe(
+        `the tolerance is ${epsilon}, which tolerance mode does not have`,
+      );
   });
 
   it('refuses a source of more rows than any target needs, instead of making room for them', async () => {

@@ -25,7 +25,7 @@ export function ticketFault(ticket: Ticket, target: Network, targetSha256: strin
     ticket.source.layers.length !== target.layers.length + 1
   )
     return `the source has ${ticket.source.layers.length} layers and masks for ${ticket.layers.length}, expected ${target.layers.length + 1} and ${target.layers.length}`;
-  if (ticket.mode === 'tolerance' ? !(ticket.epsilon > 0) : ticket.epsilon !== 0)
+  if (ticket.mode === 'tolerance' ? !(ticket.epsilon > 0 && ticket.epsilon < 1) : ticket.epsilon !== 0)
     return `the tolerance is ${ticket.epsilon}, which ${ticket.mode} mode does not have`;
   if (!(ticket.inputRange[0] <= ticket.inputRange[1]))
     return `the input range [${ticket.inputRange.join(', ')}] is empty`;
