@@ -22,7 +22,7 @@ import {
   type WorkerMessage,
 } from '../../src/core/protocol/messages.ts';
 import { ProtocolError } from '../../src/core/protocol/protocol-error.ts';
-import type { Transport } from '../../src/core/protocol/transport.ts';
+import type { BodyForm, Transport } from '../../src/core/protocol/transport.ts';
 import type { WorkerKind } from '../ledger.ts';
 import type { Access, CheckAccess } from './access.ts';
 import type { LedgerShell } from './ledger-shell.ts';
@@ -49,6 +49,7 @@ export interface ConnectionOrigin {
   readonly access: Access | null;
   /** Largest frame it may send. */
   readonly frameBytesMax: number;
+  readonly form: BodyForm;
 }
 
 /** A worker as people see it. */
@@ -219,6 +220,7 @@ export class GatewaySession {
       workerKind,
       threads,
       holding,
+      form: this.origin.form,
       send: (message) => this.send(message),
       disconnect: (reason) => this.end(1008, reason),
     });

@@ -6,9 +6,10 @@
  */
 import { randomInt } from 'node:crypto';
 import { pendingResultBytesMax } from '../../src/core/limits.ts';
+import { encodeTileResult } from '../../src/core/format/tile-result.ts';
 import type { Solver } from '../../src/core/plan/tile.ts';
-import { encodeResultBody } from '../../src/core/protocol/mask-code.ts';
 import type { GatewayMessage, Result, TileName, WorkerMessage } from '../../src/core/protocol/messages.ts';
+import type { BodyForm } from '../../src/core/protocol/transport.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { LedgerPort, TileFate, TileWork } from '../jobs/ledger-port.ts';
 import {
@@ -36,6 +37,8 @@ export interface Peer {
   readonly threads: number;
   /** Tiles it had in hand when it came. */
   readonly holding: readonly TileName[];
+  /** How it sends results. */
+  readonly form: BodyForm;
   send(message: GatewayMessage): void;
   disconnect(reason: string): void;
 }
@@ -85,6 +88,7 @@ interface PendingResult {
   readonly job: string;
   readonly tile: string;
   readonly sizeBytes: number;
+  readonly form: BodyForm;
   body: Uint8Array | undefined;
   /** As the engine keeps it; there once it is verified. */
   value: Uint8Array | undefined;
@@ -225,6 +229,7 @@ class Shell {
   private receiveResult(session: string, message: Result): void {
     const { job, tile, body } = message;
     const { observer } = this.options;
+    const form = this.peers.get(session)?.form ?? 'coded';
     if (this.pendingBytes + body.length > pendingResultBytesMax) {
       observer.refused('quota');
       const reason = 'the coordinator has too many results to check; send it again later';
@@ -240,7 +245,7 @@ class Shell {
       this.peers.get(session)?.send({ kind: 'refused', job, tile, code: 'spec', reason, retryMs: 0 });
       return;
     }
-    const result = this.keep({ job, tile, sizeBytes: body.length, body, value: undefined });
+    const result = this.keep({ job, tile, sizeBytes: body.length, form, body, value: undefined });
     observer.received(body.length);
     const claimsMisses = this.peers.get(session)?.workerKind === 'volunteer';
     this.happen({ kind: 'result', session, job, tile, result, claimsMisses });
@@ -355,6 +360,7 @@ class Shell {
         problem: work.problem,
         tile: work.tile,
         body,
+        form: pending.form,
         checkOneIn: workerKind === 'trusted' ? checkOneIn : 1,
       });
       if (reply.kind === 'refused') return this.happen({ kind: 'invalid', result, reason: reply.reason });
@@ -397,11 +403,12 @@ class Shell {
     if (work === undefined) return;
     try {
       const solved = await solver.solve(work.problem, work.tile);
-      const body = encodeResultBody(work.problem, work.tile, solved);
+      const body = encodeTileResult(solved);
       const sizeBytes = body.length;
-      const reply = await checks.check({ problem: work.problem, tile: work.tile, body, checkOneIn: 1 });
+      const form = 'plain';
+      const reply = await checks.check({ problem: work.problem, tile: work.tile, body, form, checkOneIn: 1 });
       if (reply.kind === 'refused') throw new Error(reply.reason);
-      const result = this.keep({ job, tile, sizeBytes, body: undefined, value: reply.value });
+      const result = this.keep({ job, tile, sizeBytes, form, body: undefined, value: reply.value });
       this.happen({ kind: 'solved-here', job, tile, result, digest: reply.digest });
     } catch (error) {
       this.happen({ kind: 'unsolvable-here', job, tile, reason: reasonOf(error) });

@@ -202,6 +202,7 @@ class Sockets {
       session: `s${++this.sessionCount}`,
       address,
       access,
+      form: 'coded',
       frameBytesMax: isTrusted ? workerFrameBytesMax : volunteerFrameBytesMax,
     });
     this.sessions.add(session);

@@ -1,13 +1,15 @@
 /** What the pool that checks results and its threads say to each other. */
 import type { LayerProblem, Tile } from '../../src/core/plan/tile.ts';
+import type { BodyForm } from '../../src/core/protocol/transport.ts';
 
 /** A result to check. */
 export interface TileCheckTask {
   /** Its arrays lie in shared memory, so that sending it with every tile costs nothing. */
   readonly problem: LayerProblem;
   readonly tile: Tile;
-  /** As it came over the wire (src/core/protocol/mask-code.ts). */
+  /** As it came in a message. */
   readonly body: Uint8Array;
+  readonly form: BodyForm;
   /** One copy in so many has its residuals recomputed, which ones is a secret; 1: all of them. */
   readonly checkOneIn: number;
 }

@@ -1,7 +1,7 @@
 /** What one thread of the pool that checks results runs: decode, verify, and encode for the engine, all off the sockets' loop. */
 import { createHash, randomFillSync } from 'node:crypto';
 import { move, transferableSymbol, valueSymbol } from 'piscina';
-import { encodeTileResult } from '../../src/core/format/tile-result.ts';
+import { decodeTileResult, encodeTileResult } from '../../src/core/format/tile-result.ts';
 import type { TileResult } from '../../src/core/plan/tile.ts';
 import { decodeResultBody } from '../../src/core/protocol/mask-code.ts';
 import { ProtocolError } from '../../src/core/protocol/protocol-error.ts';
@@ -15,18 +15,19 @@ export function checkTile(task: TileCheckTask): unknown {
   return move({ [transferableSymbol]: [reply.value.buffer], [valueSymbol]: reply });
 }
 
-function verdict({ problem, tile, body, checkOneIn }: TileCheckTask): TileCheckReply {
-  let result: TileResult;
+function verdict({ problem, tile, body, form, checkOneIn }: TileCheckTask): TileCheckReply {
+  let result: TileResult | undefined;
   try {
-    result = decodeResultBody(problem, tile, body);
+    result = form === 'plain' ? decodeTileResult(body) : decodeResultBody(problem, tile, body);
   } catch (error) {
     if (error instanceof ProtocolError) return { kind: 'refused', reason: error.message };
     throw error;
   }
+  if (result === undefined) return { kind: 'refused', reason: 'the body is damaged' };
   const isChecked = checkOneIn === 1 ? () => true : secretSample(result.copyRows.length, checkOneIn);
   const verified = verifyTile(problem, { tile, result, isChecked });
   if (verified.kind === 'refused') return { kind: 'refused', reason: verified.reason };
-  const value = encodeTileResult(result);
+  const value = form === 'plain' ? body : encodeTileResult(result);
   const digest = createHash('sha256').update(value).digest('hex');
   return { kind: 'verified', value, digest, claimsMisses: result.misses.length > 0 };
 }

@@ -3,6 +3,7 @@ import { Piscina } from 'piscina';
 import { invariant, misuse } from '../../src/core/errors.ts';
 import { poolThreadsMax } from '../../src/core/limits.ts';
 import type { BiasProblem, LayerProblem, Solver, Tile, TileResult } from '../../src/core/plan/tile.ts';
+import type { BodyForm } from '../../src/core/protocol/transport.ts';
 import type { SolvedBody, SolveTask, ThreadReplies } from './thread-task.ts';
 
 /** A solver that owns threads. Whoever opens it closes it. */
@@ -14,11 +15,11 @@ export interface SolverPool extends Solver {
    * solved the result is dropped.
    */
   solve(problem: LayerProblem, tile: Tile, options?: { readonly signal?: AbortSignal }): Promise<TileResult>;
-  /** Does the same, and encodes the result for the wire on the thread. */
+  /** Does the same, and encodes the result as the body of a message on the thread. */
   solveBody(
     problem: LayerProblem,
     tile: Tile,
-    options?: { readonly signal?: AbortSignal },
+    options: { readonly signal?: AbortSignal; readonly form: BodyForm },
   ): Promise<SolvedBody>;
   /** Ends the threads; tiles that are not done are rejected. Idempotent. */
   close(): Promise<void>;
@@ -72,7 +73,7 @@ export function openPool(options: { readonly threads: number }): SolverPool {
     // One tile at work and one waiting per thread, so that no thread idles while a result is on its way.
     concurrency: 2 * threads,
     solve: (problem, tile, { signal } = {}) => solve('solve', { problem, tile, signal }),
-    solveBody: (problem, tile, { signal } = {}) => solve('solve-body', { problem, tile, signal }),
+    solveBody: (problem, tile, { signal, form }) => solve(`solve-${form}`, { problem, tile, signal }),
     close: () => {
       closing ??= piscina.destroy();
       return closing;

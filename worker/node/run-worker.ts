@@ -1,7 +1,7 @@
 /** A worker of this machine: threads that solve what gateways grant. */
 import { randomUUID } from 'node:crypto';
 import { misuse } from '../../src/core/errors.ts';
-import type { Connect } from '../../src/core/protocol/transport.ts';
+import type { BodyForm, Connect } from '../../src/core/protocol/transport.ts';
 import { kernelDigest } from '../kernel/kernel.ts';
 import { createSession } from '../session.ts';
 import { openPool, type SolverPool } from './pool.ts';
@@ -27,8 +27,8 @@ export interface WorkerOptions {
   readonly onReport: (text: string) => void;
   /** Stable across restarts, if given. */
   readonly workerId?: string;
-  /** How to connect, if not over WebSockets. */
-  readonly connect?: Connect;
+  /** How to connect, if not over WebSockets, and what the bodies of results look like there. */
+  readonly link?: { readonly connect: Connect; readonly form: BodyForm };
   /** Solves, if not a pool of its own; whoever gives it closes it. */
   readonly pool?: SolverPool;
 }
@@ -48,10 +48,10 @@ export interface RunningWorker {
  * @throws TombolaError (misuse) when a URL cannot be used, (failure) when the self-test fails.
  */
 export async function runWorker(options: WorkerOptions): Promise<RunningWorker> {
-  const { threads, token, onReport, connect = webSocketConnect(options) } = options;
+  const { threads, token, onReport, link } = options;
   if (options.urls.length === 0) throw misuse('Cannot run a worker without a gateway: name its URL');
-  const urls =
-    options.connect === undefined ? options.urls.map((url) => gatewayUrl(url, options)) : options.urls;
+  const urls = link === undefined ? options.urls.map((url) => gatewayUrl(url, options)) : options.urls;
+  const { connect, form } = link ?? { connect: webSocketConnect(options), form: 'coded' };
   const pool = options.pool ?? openPool({ threads });
   const closePool = async (): Promise<void> => {
     if (options.pool === undefined) await pool.close();
@@ -73,7 +73,7 @@ export async function runWorker(options: WorkerOptions): Promise<RunningWorker> 
     sessionPrefix: randomUUID().slice(0, 18),
     slots: slotsPerThread * threads + slotsOnTheWay,
   });
-  const shell = startWorkerShell({ session, connect, pool, onReport });
+  const shell = startWorkerShell({ session, connect, form, pool, onReport });
   const ended = shell.ended.then(async (reason) => {
     await closePool();
     return reason;

@@ -3,8 +3,8 @@ import type { LayerProblem, Tile, TileResult } from '../../src/core/plan/tile.ts
 
 /** Solve a tile. */
 export interface SolveTask {
-  /** `solve-body`: the result is wanted as it goes over the wire (src/core/protocol/mask-code.ts). */
-  readonly kind: 'solve' | 'solve-body';
+  /** The result is wanted as it is, or as the body of a message (transport.ts). */
+  readonly kind: 'solve' | 'solve-coded' | 'solve-plain';
   /** Stands for the layer problem: equal keys mean equal problems, so a thread sets a layer up once. */
   readonly layerKey: number;
   /** Its arrays lie in shared memory, so that sending it with every tile costs nothing. */
@@ -17,7 +17,7 @@ export interface SolveTask {
 /** Everything a thread can be asked to do. Another kind of work is another member here and a case in thread.ts. */
 export type ThreadTask = SolveTask;
 
-/** A result as it goes over the wire. */
+/** A result as the body of a message. */
 export interface SolvedBody {
   readonly body: Uint8Array;
   /** Time that solving and encoding took, without waiting. */
@@ -29,5 +29,6 @@ export interface ThreadReplies {
   /** Undefined for a tile that was abandoned before its turn. */
   readonly solve: TileResult | undefined;
   /** Likewise. */
-  readonly 'solve-body': SolvedBody | undefined;
+  readonly 'solve-coded': SolvedBody | undefined;
+  readonly 'solve-plain': SolvedBody | undefined;
 }

@@ -1,5 +1,6 @@
 /** What one thread of the pool runs. It loads the kernel once and keeps the set-up of the last layer. */
 import { move, transferableSymbol, valueSymbol } from 'piscina';
+import { encodeTileResult } from '../../src/core/format/tile-result.ts';
 import type { LayerProblem, TileResult } from '../../src/core/plan/tile.ts';
 import { encodeResultBody } from '../../src/core/protocol/mask-code.ts';
 import { type Kernel, loadKernel } from '../kernel/kernel.ts';
@@ -14,7 +15,8 @@ export async function runTask(task: ThreadTask): Promise<unknown> {
   switch (task.kind) {
     case 'solve':
       return handOver(await solve(task));
-    case 'solve-body':
+    case 'solve-coded':
+    case 'solve-plain':
       return handOverBody(await solveBody(task));
     default:
       throw new Error(`Broken invariant: no task is of kind ${JSON.stringify(task.kind satisfies never)}`);
@@ -32,7 +34,10 @@ async function solveBody(task: SolveTask): Promise<SolvedBody | undefined> {
   const start = performance.now();
   const result = await solve(task);
   if (result === undefined) return undefined;
-  const body = encodeResultBody(task.problem, task.tile, result);
+  const body =
+    task.kind === 'solve-plain'
+      ? encodeTileResult(result)
+      : encodeResultBody(task.problem, task.tile, result);
   return { body, computeMs: performance.now() - start };
 }
 

@@ -10,7 +10,7 @@ import { problemOf } from '../../src/core/protocol/layer-spec.ts';
 import { checkTile, tileOf } from '../../src/core/protocol/lease-tile.ts';
 import type { Lease, Reject, Spec, TileName } from '../../src/core/protocol/messages.ts';
 import { ProtocolError } from '../../src/core/protocol/protocol-error.ts';
-import type { Connect, Transport } from '../../src/core/protocol/transport.ts';
+import type { BodyForm, Connect, Transport } from '../../src/core/protocol/transport.ts';
 import { apply, nextWakeMs, type Session, type SessionEffect, type SessionEvent } from '../session.ts';
 import type { SolverPool } from './pool.ts';
 
@@ -19,6 +19,7 @@ export interface WorkerShellOptions {
   readonly session: Session;
   readonly connect: Connect;
   readonly pool: Pick<SolverPool, 'solveBody'>;
+  readonly form: BodyForm;
   /** Told what people should know. */
   readonly onReport: (text: string) => void;
 }
@@ -199,12 +200,13 @@ class Shell {
 
   private async solved(lease: Lease, signal: AbortSignal): Promise<SessionEvent | undefined> {
     const name = { job: lease.job, tile: lease.tile };
+    const { pool, form } = this.options;
     const problem = this.problems.get(lease.spec);
     if (problem === undefined) throw new Error(`the spec ${lease.spec} is not known`);
     this.keep(lease.spec, problem);
     const tile = tileOf(lease);
     checkTile(problem, tile);
-    const { body, computeMs } = await this.options.pool.solveBody(problem, tile, { signal });
+    const { body, computeMs } = await pool.solveBody(problem, tile, { signal, form });
     return signal.aborted ? undefined : { kind: 'solved', name, body, computeMs };
   }
 }

@@ -3,6 +3,12 @@
  * coordinator/gateway), within one process ({@link linkedTransports}), or simulated with faults.
  */
 
+/**
+ * How the bodies of results travel on a connection: `coded` to few bits (mask-code.ts), or `plain` (core/format/tile-result.ts) where
+ * bytes cost nothing: within a process, coding both ways would take half as long as solving the easiest tiles.
+ */
+export type BodyForm = 'coded' | 'plain';
+
 /** One end of a connection. */
 export interface Transport {
   /** Queues a message, which belongs to the transport from then on. Nothing happens on a connection that has ended. */

@@ -1,0 +1,66 @@
+/** Constructs on this machine through coordinator and worker, as on many machines: the two meet here over a link within the process. */
+import { type Construction, type ConstructOptions, construct } from '../../coordinator/construct.ts';
+import type { Engine } from '../../coordinator/engine/engine.ts';
+import { openInProcess } from '../../coordinator/in-process.ts';
+import { committedTileStore, jobSolver } from '../../coordinator/jobs/job-solver.ts';
+import { jobStoreOf } from '../../coordinator/jobs/job-store.ts';
+import { kernelDigest } from '../../worker/kernel/kernel.ts';
+import { openPool } from '../../worker/node/pool.ts';
+import { runWorker } from '../../worker/node/run-worker.ts';
+import type { Network } from '../core/network/network.ts';
+import type { Plan } from '../core/plan/plan.ts';
+
+/** What a construction runs with. */
+export interface InProcessConstruction
+  extends Pick<ConstructOptions, 'targetSha256' | 'checkOneIn' | 'onEvent' | 'signal'> {
+  readonly threads: number;
+  /** Where results are kept; whoever opened it closes it. */
+  readonly engine: Engine;
+}
+
+/** The one job of such an engine. */
+const job = 'search';
+
+/**
+ * Returns what `construct` returns, solved by a worker of this process; what the engine already has is not solved again.
+ * @throws what `construct` throws.
+ */
+export async function constructInProcess(
+  plan: Plan,
+  network: Network,
+  { threads, engine, targetSha256, checkOneIn, onEvent, signal }: InProcessConstruction,
+): Promise<Construction> {
+  const pool = openPool({ threads });
+  const coordinator = openInProcess({ engine, solver: pool, build: kernelDigest, checkThreads: 1, checkOneIn });
+  const worker = await runWorker({
+    urls: ['in-process:'],
+    threads,
+    token: '',
+    insecure: false,
+    onReport: () => undefined,
+    link: coordinator.link,
+    pool,
+  });
+  const { port } = coordinator;
+  const stop = (): void => port.removeJob(job);
+  try {
+    const store = jobStoreOf(engine);
+    const tiles = { job, store, ledger: port, committed: await store.committedTiles(job), signal };
+    port.addJob(job, 0);
+    signal.addEventListener('abort', stop, { once: true });
+    return await construct(plan, network, {
+      solver: jobSolver(tiles),
+      store: committedTileStore(tiles),
+      targetSha256,
+      checkOneIn: 0,
+      onEvent,
+      signal,
+    });
+  } finally {
+    signal.removeEventListener('abort', stop);
+    port.removeJob(job);
+    await worker.close();
+    await coordinator.close();
+    await pool.close();
+  }
+}
