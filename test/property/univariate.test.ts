@@ -4,6 +4,7 @@ import { makePlan, type PlanOptions } from '../../src/core/plan/make-plan.ts';
 import type { Solver } from '../../src/core/plan/tile.ts';
 import { assignInputs, noInput, univariateGroups } from '../../src/core/plan/univariate.ts';
 import { SourceLayerReader } from '../../src/core/source/source-network.ts';
+import { activationStep, denseLayer } from '../support/evaluation-networks.ts';
 import { defaultOptions, kernelSolver } from '../support/in-process-search.ts';
 import { networkOf } from '../support/random-network.ts';
 
@@ -66,4 +67,15 @@ describe.each(cases)('the univariate layer with %s', (_, options, change) => {
       expect(constants.every((input) => input === (extendedInput ? layer.cols - 1 : noInput))).toBe(true);
     },
   );
+});
+
+describe('the univariate layer of a network with more inputs than a row looks at', () => {
+  it('leaves no input short of a row while rows are left', async () => {
+    const inputs = 2500;
+    const layers = [denseLayer(inputs, 1, [activationStep({ kind: 'relu' })]), denseLayer(1, 2)];
+    const network = { inputShape: [inputs], inputSteps: [], layers };
+    const plan = await makePlan(network, { ...defaultOptions, epsilon: 0.05 }, solver);
+    const groups = univariateGroups(plan, assignInputs(plan, new Uint8Array(inputs).fill(1)), inputs);
+    expect(groups.filter(({ columns }) => columns.length !== plan.univariate.blockSize)).toEqual([]);
+  });
 });

@@ -97,7 +97,11 @@ class Needs {
       best = input;
       bestSlot = slot;
     }
-    if (best === noInput) return noInput;
+    if (best === noInput) {
+      // The inputs still open may all lie beyond the window: the next row looks further on.
+      this.next = (this.next + tries) % this.channels;
+      return noInput;
+    }
     this.wanted[bestSlot] = (this.wanted[bestSlot] ?? 0) - 1;
     this.open--;
     this.next = (best + 1) % this.channels;
