@@ -113,15 +113,18 @@ export class GatewaySession {
   onMessage(bytes: Uint8Array): void {
     if (this.state === 'closed') return;
     const now = this.setting.nowMs();
-    if (!this.messages.take(1, now) || !this.bytes.take(bytes.length, now))
-      return this.end(1008, 'too much at once; slow down');
+    if (!this.messages.take(1, now) || !this.bytes.take(bytes.length, now)) {
+      this.end(1008, 'too much at once; slow down');
+      return;
+    }
     let message: WorkerMessage;
     try {
       const frameBytes = this.state === 'greeting' ? helloFrameBytesMax : this.origin.frameBytesMax;
       message = decodeWorkerMessage(bytes, { frameBytes });
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
-      return this.end(error.closeCode, error.message);
+      this.end(error.closeCode, error.message);
+      return;
     }
     this.take(message);
   }
@@ -161,10 +164,18 @@ export class GatewaySession {
 
   private take(message: WorkerMessage): void {
     const { session } = this.origin;
-    if (message.kind === 'hello')
-      return this.state === 'greeting' ? this.greet(message) : this.end(1008, 'a second hello');
-    if (this.state === 'greeting') return this.end(1008, `a ${message.kind} before hello`);
-    if (message.kind === 'bye') return this.end(1000, 'bye');
+    if (message.kind === 'hello') {
+      this.state === 'greeting' ? this.greet(message) : this.end(1008, 'a second hello');
+      return;
+    }
+    if (this.state === 'greeting') {
+      this.end(1008, `a ${message.kind} before hello`);
+      return;
+    }
+    if (message.kind === 'bye') {
+      this.end(1000, 'bye');
+      return;
+    }
     if (message.kind === 'want' && this.transport.bufferedBytes() > bufferedBytesForGrants) {
       this.deferredSlots = message.slots;
       return;
@@ -174,23 +185,29 @@ export class GatewaySession {
 
   private greet(hello: Hello): void {
     const { min, max } = protocolVersions;
-    if (hello.protocolMin > max || hello.protocolMax < min)
-      return this.reject(
+    if (hello.protocolMin > max || hello.protocolMax < min) {
+      this.reject(
         'version',
         `Cannot serve protocol ${hello.protocolMin} to ${hello.protocolMax}, expected ${min} to ${max}: install the version of tombola that the coordinator runs`,
       );
-    if (hello.build !== this.setting.build)
-      return this.reject(
+      return;
+    }
+    if (hello.build !== this.setting.build) {
+      this.reject(
         'build',
         `Cannot use kernel ${hello.build.slice(0, 12)}, expected ${this.setting.build.slice(0, 12)}: install the version of tombola that the coordinator runs`,
       );
+      return;
+    }
     const access = this.origin.access ?? this.setting.checkAccess(hello.token);
     const workerKind = access === null ? null : kindOf(access);
-    if (access === null || workerKind === null)
-      return this.reject(
+    if (access === null || workerKind === null) {
+      this.reject(
         'token',
         `Cannot let this worker in: its token is ${access === null ? 'missing, unknown or expired' : `for ${access.scope}`}, expected one for worker or volunteer; ask the operator for one (tombola token)`,
       );
+      return;
+    }
     this.open(hello, access, workerKind);
   }
 

@@ -5,8 +5,8 @@
  * A result's way: `result` ─ ledger ─ check pool ─ ledger ─ engine (compare-and-set, synced) ─ ledger ─ `committed` to its sender.
  */
 import { randomInt } from 'node:crypto';
-import { pendingResultBytesMax } from '../../src/core/limits.ts';
 import { encodeTileResult } from '../../src/core/format/tile-result.ts';
+import { pendingResultBytesMax } from '../../src/core/limits.ts';
 import type { Solver } from '../../src/core/plan/tile.ts';
 import type { GatewayMessage, Result, TileName, WorkerMessage } from '../../src/core/protocol/messages.ts';
 import type { BodyForm } from '../../src/core/protocol/transport.ts';
@@ -195,13 +195,16 @@ class Shell {
         this.happen({ kind: 'beat', session });
         // A gateway that has nothing to say must not seem dead.
         this.peers.get(session)?.send({ kind: 'beat', cancel: [] });
-        return this.hold(session, message.holding);
+        this.hold(session, message.holding);
+        return;
       case 'nack':
         // It may have lost a layer's spec: the next grant brings it again.
         this.grants.forget(session);
-        return this.happen({ kind: 'given-back', session, job: message.job, tile: message.tile });
+        this.happen({ kind: 'given-back', session, job: message.job, tile: message.tile });
+        return;
       case 'result':
-        return this.receiveResult(session, message);
+        this.receiveResult(session, message);
+        return;
       default:
         throw new Error(`Broken invariant: no message is of kind ${JSON.stringify(message satisfies never)}`);
     }
@@ -262,11 +265,14 @@ class Shell {
     const { observer } = this.options;
     switch (effect.kind) {
       case 'grant':
-        return this.grant(effect);
+        this.grant(effect);
+        return;
       case 'verify':
-        return this.start(this.verify(effect));
+        this.start(this.verify(effect));
+        return;
       case 'store':
-        return this.start(this.store(effect));
+        this.start(this.store(effect));
+        return;
       case 'acknowledge': {
         const { session, job, tile, outcome } = effect;
         observer.acknowledged(outcome);
@@ -274,7 +280,8 @@ class Shell {
         return;
       }
       case 'refuse':
-        return effect.code === 'unknown-tile' ? this.start(this.answerUnknown(effect)) : this.refuse(effect);
+        effect.code === 'unknown-tile' ? this.start(this.answerUnknown(effect)) : this.refuse(effect);
+        return;
       case 'cancel':
         this.peers
           .get(effect.session)
@@ -287,12 +294,15 @@ class Shell {
         this.peers.get(effect.session)?.disconnect(effect.reason);
         return;
       case 'solve-here':
-        return this.start(this.solveHere(effect));
+        this.start(this.solveHere(effect));
+        return;
       case 'tile-done':
-        return this.settle(effect, { kind: 'done' });
+        this.settle(effect, { kind: 'done' });
+        return;
       case 'tile-dead':
         this.options.log('tile-dead', { job: effect.job, tile: effect.tile, reason: effect.reason });
-        return this.settle(effect, { kind: 'dead', reason: effect.reason });
+        this.settle(effect, { kind: 'dead', reason: effect.reason });
+        return;
       case 'forget':
         this.pendingBytes -= this.results.get(effect.result)?.sizeBytes ?? 0;
         this.results.delete(effect.result);

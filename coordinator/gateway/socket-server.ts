@@ -77,19 +77,26 @@ class Sockets {
       this.options.log('socket-error', { reason: reasonOf(error) });
     socket.on('error', ignoreError);
     const refusal = this.refusal(request);
-    if (refusal !== undefined) return this.refuse(socket, refusal);
+    if (refusal !== undefined) {
+      this.refuse(socket, refusal);
+      return;
+    }
     const token = bearerToken(request);
     const access = token === undefined ? this.options.checkAccess('') : this.options.checkAccess(token);
-    if (token !== undefined && access === null)
-      return this.refuse(socket, {
+    if (token !== undefined && access === null) {
+      this.refuse(socket, {
         status: '401 Unauthorized',
         reason: 'the token is unknown or expired; ask the operator for one (tombola token)',
       });
-    if (access !== null && !isAllowed(access.scope, 'work'))
-      return this.refuse(socket, {
+      return;
+    }
+    if (access !== null && !isAllowed(access.scope, 'work')) {
+      this.refuse(socket, {
         status: '403 Forbidden',
         reason: `the token is for ${access.scope}, expected one for worker or volunteer`,
       });
+      return;
+    }
     const isTrusted = access !== null && access.scope !== 'volunteer';
     const webSockets = isTrusted ? this.trusted : this.others;
     const address = request.socket.remoteAddress ?? '';

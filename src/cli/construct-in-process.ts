@@ -31,7 +31,13 @@ export async function constructInProcess(
   { threads, engine, targetSha256, checkOneIn, onEvent, signal }: InProcessConstruction,
 ): Promise<Construction> {
   const pool = openPool({ threads });
-  const coordinator = openInProcess({ engine, solver: pool, build: kernelDigest, checkThreads: 1, checkOneIn });
+  const coordinator = openInProcess({
+    engine,
+    solver: pool,
+    build: kernelDigest,
+    checkThreads: 1,
+    checkOneIn,
+  });
   const worker = await runWorker({
     urls: ['in-process:'],
     threads,

@@ -97,21 +97,29 @@ class Shell {
   private carryOut(effect: SessionEffect): void {
     switch (effect.kind) {
       case 'connect':
-        return this.connect(effect.url);
+        this.connect(effect.url);
+        return;
       case 'send':
-        return this.connection?.transport.send(encodeMessage(effect.message));
+        this.connection?.transport.send(encodeMessage(effect.message));
+        return;
       case 'close':
-        return this.disconnect(effect.reason);
+        this.disconnect(effect.reason);
+        return;
       case 'keep-spec':
-        return this.keepSpec(effect.message);
+        this.keepSpec(effect.message);
+        return;
       case 'solve':
-        return this.solve(effect.lease);
+        this.solve(effect.lease);
+        return;
       case 'cancel':
-        return this.atWork.get(keyOf(effect.name))?.abort();
+        this.atWork.get(keyOf(effect.name))?.abort();
+        return;
       case 'report':
-        return this.options.onReport(effect.text);
+        this.options.onReport(effect.text);
+        return;
       case 'ended':
-        return this.end(effect.reason);
+        this.end(effect.reason);
+        return;
       default:
         throw new Error(`Broken invariant: no effect is of kind ${JSON.stringify(effect satisfies never)}`);
     }
