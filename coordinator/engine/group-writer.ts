@@ -14,7 +14,7 @@ export interface RecordChange {
 
 /** An ordered map from strings to bytes that survives. */
 export interface RecordStore {
-  /** Returns the records under the keys, in their order; undefined for those that are not there or cannot be read. */
+  /** Returns the records under the keys, in their order and in memory of their own; undefined for those that are not there or cannot be read. */
   read(keys: readonly string[]): Promise<readonly (Uint8Array | undefined)[]>;
   /** Makes the changes in order, all or none, and syncs. A rejected write may or may not have happened. */
   write(changes: readonly RecordChange[]): Promise<void>;

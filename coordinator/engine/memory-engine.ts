@@ -44,7 +44,7 @@ export function memoryEngine({ disk = memoryDisk(), fateOf = () => 'written' }: 
   };
   return recordEngine(
     {
-      read: (keys) => Promise.resolve(keys.map((key) => disk.records.get(key))),
+      read: (keys) => Promise.resolve(keys.map((key) => disk.records.get(key)?.slice())),
       write: async (changes) =>
         write(
           changes.map(({ key }) => key),

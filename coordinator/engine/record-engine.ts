@@ -74,8 +74,8 @@ export function recordEngine(store: OpenRecordStore, blobs: BlobStore): Engine {
       const key = resultKey(job, tile);
       const record = await reader.read(key);
       const value = openRecord(key, record);
-      // Not slice: Node's Buffer, which looks like a Uint8Array, shares its memory there.
-      if (value !== undefined) return new Uint8Array(value);
+      // A plain view: LevelDB gives Buffers, which look like Uint8Arrays and are not.
+      if (value !== undefined) return new Uint8Array(value.buffer, value.byteOffset, value.length);
       if (record === undefined) return undefined;
       // Damaged. It goes, unless a sound one has come in its place by now.
       await writer.update(key, 0, (current) =>

@@ -58,17 +58,28 @@ export function decodeTileResult(bytes: Uint8Array): TileResult | undefined {
   const size = headerBytes + idBytes + 4 * (neurons + copies + missNumbers) + maskBytes;
   if (view.getUint32(0, true) !== magic || size !== bytes.length) return undefined;
   if (view.getUint32(4, true) !== crc32(bytes.subarray(checkedFrom))) return undefined;
-  let offset = headerBytes + idBytes;
-  const numbers = (count: number): Int32Array => {
-    const start = offset;
-    offset += 4 * count;
-    return Int32Array.from({ length: count }, (_, k) => view.getInt32(start + 4 * k, true));
-  };
   const tileId = decodeUtf8(bytes.subarray(headerBytes, headerBytes + idBytes));
   if (tileId === undefined) return undefined;
-  const [copyCounts, copyRows, misses] = [numbers(neurons), numbers(copies), numbers(missNumbers)];
-  // Not slice: Node's Buffer, which looks like a Uint8Array, shares its memory there.
-  const masks = new Uint8Array(maskBytes);
-  masks.set(bytes.subarray(offset));
-  return { tileId, copyCounts, copyRows, misses, masks };
+  // One allocation for all arrays: a layer may have 100,000 results. Not slice: Node's Buffer, which looks like a Uint8Array,
+  // shares its memory there.
+  const whole = new Uint8Array(size - headerBytes - idBytes);
+  whole.set(bytes.subarray(headerBytes + idBytes));
+  swapUnlessLittleEndian(whole, neurons + copies + missNumbers);
+  const numbers = (first: number, count: number): Int32Array =>
+    new Int32Array(whole.buffer, 4 * first, count);
+  return {
+    tileId,
+    copyCounts: numbers(0, neurons),
+    copyRows: numbers(neurons, copies),
+    misses: numbers(neurons + copies, missNumbers),
+    masks: whole.subarray(4 * (neurons + copies + missNumbers)),
+  };
+}
+
+const isLittleEndian = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
+
+/** Brings the first `count` numbers, little-endian, into this machine's order. */
+function swapUnlessLittleEndian(bytes: Uint8Array, count: number): void {
+  if (isLittleEndian) return;
+  for (let index = 0; index < count; index++) bytes.subarray(4 * index, 4 * index + 4).reverse();
 }

@@ -19,7 +19,9 @@ export type MergedTiles = ReadonlyMap<string, VerifiedTile>;
 
 /** Returns the union of two sets of verified tiles. A tile's answer is unique, so which of two equal ids stays is no matter. */
 export function mergeTiles(a: MergedTiles, b: MergedTiles): MergedTiles {
-  return new Map([...a, ...b]);
+  const merged = new Map(a);
+  for (const [id, tile] of b) merged.set(id, tile);
+  return merged;
 }
 
 /** The rows that became copies of the neurons of one layer. */
