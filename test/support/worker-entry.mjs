@@ -1,13 +1,12 @@
-// A worker as a process of its own, for tests: node worker-entry.mjs URL THREADS [TOKEN]
+// A worker as a process of its own: node worker-entry.mjs '{"urls": […], "threads": 1, "token": ""}'
 import { runWorker } from '../../dist/worker/node/run-worker.js';
 
-const [url = '', threads = '1', token = ''] = process.argv.slice(2);
 const worker = await runWorker({
-  urls: url.split(','),
-  threads: Number(threads),
-  token,
+  threads: 1,
+  token: '',
   insecure: false,
   onReport: (text) => process.stderr.write(`${text}\n`),
+  ...JSON.parse(process.argv[2] ?? '{}'),
 });
 process.once('SIGTERM', () => {
   worker.drain(4000);
