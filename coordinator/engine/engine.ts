@@ -20,9 +20,13 @@ export interface StoredJob {
 
 /**
  * A durable store with a single owner.
- * Every promise resolves only after what it wrote is durable (synced). A rejected write may or may not have happened: read it back.
+ * Every promise resolves only after what it wrote is durable (synced). A rejected write may or may not have happened: read it back,
+ * or commit again. What is asked for one after the other is done in that order, whether or not the answer was waited for.
+ * Names of jobs and tiles are 1 to 128 printable ASCII characters, without `/` and space; methods reject others as misuse.
+ * Methods reject with TombolaError (failure) where the store cannot be used, for the moment or for good.
  */
 export interface Engine {
+  /** All jobs in the order of submission; one whose record is damaged is listed as failed. */
   jobs(): Promise<readonly StoredJob[]>;
   /** Creates or replaces the job. */
   putJob(job: StoredJob): Promise<void>;
@@ -30,6 +34,7 @@ export interface Engine {
   removeJob(job: string): Promise<void>;
   /** Commits a tile's result unless it has one: exactly one of several commits of a tile returns `new`. */
   commitResult(job: string, tile: string, result: Uint8Array): Promise<'new' | 'duplicate'>;
+  /** Undefined where there is none. A damaged one is as good as none: it is dropped, and a commit replaces it. */
   readResult(job: string, tile: string): Promise<Uint8Array | undefined>;
   /** Ids of all tiles of the job that have a result: what the audit subtracts from the plan. */
   committedTiles(job: string): Promise<ReadonlySet<string>>;
@@ -37,6 +42,8 @@ export interface Engine {
   dropResult(job: string, tile: string): Promise<void>;
   /** Stores a blob under the hex SHA-256 of its bytes, and returns that. */
   putBlob(bytes: Uint8Array): Promise<string>;
+  /** Undefined where there is none, or its bytes have another digest by now. */
   readBlob(sha256: string): Promise<Uint8Array | undefined>;
+  /** Finishes what has been asked for, and lets another one open the store. Idempotent. */
   close(): Promise<void>;
 }

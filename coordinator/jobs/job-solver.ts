@@ -3,12 +3,12 @@
  * So a ticket is made of nothing that has not been read back.
  */
 import { failure } from '../../src/core/errors.ts';
-import { decodeTileResult } from '../../src/core/format/tile-result.ts';
 import { tileReadAttemptsMax, tilesCheckedAtATimeMax, tilesInFlightMax } from '../../src/core/limits.ts';
 import type { LayerProblem, Solver, Tile, TileResult } from '../../src/core/plan/tile.ts';
 import { layerProblemDigest } from '../../src/core/plan/tiles.ts';
 import { verifyTile } from '../../src/core/verify/verify-tile.ts';
 import type { TileStore } from '../construct.ts';
+import { readTileResult } from '../engine/tile-store.ts';
 import type { JobStore } from './job-store.ts';
 import type { JobVerifier } from './job-verifier.ts';
 import type { LedgerPort } from './ledger-port.ts';
@@ -35,12 +35,7 @@ export function committedTileStore({
   committed,
 }: Omit<JobTiles, 'ledger' | 'signal'>): TileStore {
   return {
-    read: async (tileId) => {
-      if (!committed.has(tileId)) return undefined;
-      const bytes = await store.readResult(job, tileId);
-      const result = bytes === undefined ? undefined : decodeTileResult(bytes);
-      return result?.tileId === tileId ? result : undefined;
-    },
+    read: async (tileId) => (committed.has(tileId) ? readTileResult(store, job, tileId) : undefined),
     // The ledger's side has committed it.
     write: () => Promise.resolve(),
   };
@@ -106,8 +101,7 @@ async function readTile(
   problem: LayerProblem,
   tile: Tile,
 ): Promise<TileResult | undefined> {
-  const bytes = await store.readResult(job, tile.id);
-  const result = bytes === undefined ? undefined : decodeTileResult(bytes);
+  const result = await readTileResult(store, job, tile.id);
   if (result === undefined) return undefined;
   const verdict = verifyTile(problem, { tile, result, isChecked: () => false });
   return verdict.kind === 'verified' ? result : undefined;

@@ -4,7 +4,8 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ConstructEvent, type Construction, construct } from '../../coordinator/construct.ts';
-import { openTileStore } from '../../coordinator/engine/tile-store.ts';
+import { openLocalEngine } from '../../coordinator/engine/local-engine.ts';
+import { tileStoreOf } from '../../coordinator/engine/tile-store.ts';
 import { openPool } from '../../worker/node/pool.ts';
 import { decodeTicket, encodeTicket } from '../core/format/ticket-file.ts';
 import { makePlan } from '../core/plan/make-plan.ts';
@@ -133,12 +134,12 @@ async function solve(task: SearchTask, { plan, estimate }: EstimatedPlan, folder
   const { target, options, signal } = task;
   const start = performance.now();
   const watch = new SearchWatch(task.progress, estimate, folder);
-  const store = await openTileStore(join(folder, runFiles.state));
+  const engine = await openLocalEngine(join(folder, runFiles.state));
   const pool = openPool({ threads: options.threads });
   try {
     const construction = await construct(plan, target.network, {
       solver: abortable(pool, signal),
-      store,
+      store: tileStoreOf(engine, 'search'),
       targetSha256: target.sha256,
       checkOneIn,
       onEvent: (event) => watch.see(event),
@@ -153,7 +154,7 @@ async function solve(task: SearchTask, { plan, estimate }: EstimatedPlan, folder
   } finally {
     task.progress.clear();
     await pool.close();
-    await store.close();
+    await engine.close();
   }
 }
 

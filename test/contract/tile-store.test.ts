@@ -1,10 +1,12 @@
-import { spawnSync } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ClassicLevel } from 'classic-level';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { memoryTileStore, type OpenTileStore, openTileStore } from '../../coordinator/engine/tile-store.ts';
+import type { TileStore } from '../../coordinator/construct.ts';
+import type { Engine } from '../../coordinator/engine/engine.ts';
+import { openLocalEngine } from '../../coordinator/engine/local-engine.ts';
+import { memoryEngine } from '../../coordinator/engine/memory-engine.ts';
+import { tileStoreOf } from '../../coordinator/engine/tile-store.ts';
 import { encodeTileResult } from '../../src/core/format/tile-result.ts';
 import type { TileResult } from '../../src/core/plan/tile.ts';
 
@@ -14,10 +16,6 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tombola-store-'));
 });
 afterAll(() => rm(folder, { recursive: true }));
-
-function freshDirectory(): string {
-  return join(folder, `store-${directoryCount++}`, 'tiles');
-}
 
 function resultOf(tileId: string, salt = 1): TileResult {
   return {
@@ -29,21 +27,23 @@ function resultOf(tileId: string, salt = 1): TileResult {
   };
 }
 
-describe.each([
-  ['on the disk', () => openTileStore(freshDirectory())],
-  ['in memory', async () => memoryTileStore()],
+describe.each<[string, () => Promise<Engine>]>([
+  ['on the disk', () => openLocalEngine(join(folder, `store-${directoryCount++}`))],
+  ['in memory', async () => memoryEngine()],
 ])('a tile store %s', (_, open) => {
-  let store: OpenTileStore;
+  let engine: Engine;
+  let store: TileStore;
   beforeEach(async () => {
-    store = await open();
+    engine = await open();
+    store = tileStoreOf(engine, 'search');
   });
-  afterEach(() => store.close());
+  afterEach(() => engine.close());
 
   it('gives back what was written, and nothing for other tiles', async () => {
     await store.write(resultOf('a'));
     expect(await store.read('a')).toEqual(resultOf('a'));
     expect(await store.read('b')).toBeUndefined();
-    expect(await store.read('')).toBeUndefined();
+    expect(await tileStoreOf(engine, 'other').read('a')).toBeUndefined();
   });
 
   it('keeps an empty result', async () => {
@@ -55,12 +55,12 @@ describe.each([
 
   it('keeps the last of several writes of a tile', async () => {
     await store.write(resultOf('a', 1));
-    await store.write(resultOf('a', 2));
+    await Promise.all([store.write(resultOf('a', 2)), store.write(resultOf('b', 2))]);
     expect(await store.read('a')).toEqual(resultOf('a', 2));
   });
 
   it('takes many writes at a time', async () => {
-    const ids = Array.from({ length: 40 }, (__, k) => `tile ${k} ☃`);
+    const ids = Array.from({ length: 40 }, (__, k) => `tile-${k}`);
     await Promise.all(ids.map((id, k) => store.write(resultOf(id, k))));
     const found = await Promise.all(ids.map((id) => store.read(id)));
     expect(found).toEqual(ids.map((id, k) => resultOf(id, k)));
@@ -74,106 +74,19 @@ describe.each([
     expect(await store.read('a')).toEqual(resultOf('a'));
   });
 
-  it('may be closed twice, and refuses work after that', async () => {
-    await Promise.all([store.close(), store.close()]);
+  it('takes the result of another tile, and what is no result, for absent, and replaces it', async () => {
+    await engine.commitResult('search', 'a', encodeTileResult(resultOf('b')));
+    await engine.commitResult('search', 'c', Uint8Array.of(1, 2, 3));
+    for (const id of ['a', 'c']) {
+      expect(await store.read(id)).toBeUndefined();
+      await store.write(resultOf(id));
+      expect(await store.read(id)).toEqual(resultOf(id));
+    }
+  });
+
+  it('refuses work when its engine is closed', async () => {
+    await engine.close();
     await expect(store.read('a')).rejects.toMatchObject({ name: 'TombolaError', kind: 'failure' });
     await expect(store.write(resultOf('a'))).rejects.toMatchObject({ name: 'TombolaError', kind: 'failure' });
-  });
-});
-
-describe('a tile store on the disk', () => {
-  it('keeps results for the next one who opens it', async () => {
-    const directory = freshDirectory();
-    const first = await openTileStore(directory);
-    await first.write(resultOf('a'));
-    await first.close();
-    const second = await openTileStore(directory);
-    expect(await second.read('a')).toEqual(resultOf('a'));
-    await second.close();
-  });
-
-  it('refuses a second opener, and serves the first one on', async () => {
-    const directory = freshDirectory();
-    const store = await openTileStore(directory);
-    await expect(openTileStore(directory)).rejects.toMatchObject({
-      kind: 'misuse',
-      message: expect.stringMatching(/is in use by another process, expected one search per directory/),
-    });
-    await store.write(resultOf('a'));
-    await store.close();
-  });
-
-  it('takes damaged values, and values of other tiles, for absent', async () => {
-    const directory = freshDirectory();
-    await (await openTileStore(directory)).close();
-    const level = new ClassicLevel<string, Uint8Array>(directory, { valueEncoding: 'view' });
-    const damaged = encodeTileResult(resultOf('a'));
-    damaged[damaged.length - 1] = 99;
-    await level.put('a', damaged);
-    await level.put('b', encodeTileResult(resultOf('a')));
-    await level.put('c', new Uint8Array(0));
-    await level.close();
-    const store = await openTileStore(directory);
-    expect(await Promise.all(['a', 'b', 'c'].map((id) => store.read(id)))).toEqual([
-      undefined,
-      undefined,
-      undefined,
-    ]);
-    await store.write(resultOf('a'));
-    expect(await store.read('a')).toEqual(resultOf('a'));
-    await store.close();
-  });
-
-  it('says what to do when its own files are damaged', async () => {
-    const directory = freshDirectory();
-    const first = await openTileStore(directory);
-    await first.write(resultOf('a'));
-    await first.close();
-    for (const name of await readdir(directory))
-      if (name.startsWith('MANIFEST')) await writeFile(join(directory, name), 'no manifest');
-    await expect(openTileStore(directory)).rejects.toMatchObject({
-      kind: 'failure',
-      message: expect.stringMatching(/^Cannot open the store .*delete the directory/),
-    });
-  });
-
-  it('fails with the cause where the directory is a file', async () => {
-    const file = join(folder, 'a-file');
-    await writeFile(file, 'text');
-    const error: unknown = await openTileStore(file).catch((reason: unknown) => reason);
-    expect(error).toMatchObject({ kind: 'failure', cause: expect.any(Error) });
-    expect(await readFile(file, 'utf8')).toBe('text');
-  });
-
-  it('reports a write that the disk refuses, and keeps what was written before', async () => {
-    const directory = freshDirectory();
-    const module = new URL('../../dist/coordinator/engine/tile-store.js', import.meta.url).href;
-    const program = `
-      const { openTileStore } = await import(${JSON.stringify(module)});
-      const store = await openTileStore(${JSON.stringify(directory)});
-      const none = new Int32Array(0);
-      const write = (tileId, bytes) =>
-        store.write({ tileId, copyCounts: none, copyRows: none, misses: none, masks: new Uint8Array(bytes) });
-      await write('small', 100);
-      await write('large', 1 << 20).catch(({ kind, message, cause }) =>
-        console.log(JSON.stringify({ kind, message, hasCause: cause instanceof Error })));`;
-    // A limit on the size of files stands for a full disk: LevelDB sees a write that fails either way.
-    const child = spawnSync(
-      'bash',
-      ['-c', 'ulimit -f 256; exec "$0" --input-type=module', process.execPath],
-      {
-        input: program,
-        encoding: 'utf8',
-      },
-    );
-    expect(JSON.parse(child.stdout || '{}'), child.stderr).toMatchObject({
-      kind: 'failure',
-      message: expect.stringMatching(/^Cannot write a result to the store .*make room/),
-      hasCause: true,
-    });
-    const store = await openTileStore(directory);
-    expect(await store.read('small')).toMatchObject({ tileId: 'small' });
-    expect(await store.read('large')).toBeUndefined();
-    await store.close();
   });
 });

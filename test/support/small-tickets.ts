@@ -1,6 +1,7 @@
 /** Small targets and their tickets, found in about a second by the kernel. */
 import { construct } from '../../coordinator/construct.ts';
-import { memoryTileStore } from '../../coordinator/engine/tile-store.ts';
+import { memoryEngine } from '../../coordinator/engine/memory-engine.ts';
+import { tileStoreOf } from '../../coordinator/engine/tile-store.ts';
 import { networkDigest } from '../../src/core/format/network-file.ts';
 import type { Network } from '../../src/core/network/network.ts';
 import { makePlan, type PlanOptions } from '../../src/core/plan/make-plan.ts';
@@ -69,7 +70,7 @@ export async function smallTicket(
   const sha256 = networkDigest(network);
   const { ticket } = await construct(plan, network, {
     solver,
-    store: memoryTileStore(),
+    store: tileStoreOf(memoryEngine(), 'test'),
     targetSha256: sha256,
     checkOneIn: 1,
     onEvent: () => undefined,
