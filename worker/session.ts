@@ -9,7 +9,7 @@
  *   ended      nothing more happens
  *
  * A result is kept from the moment it is solved until it is acknowledged (`committed`) or refused for good; after a reconnect, to
- * any gateway, it is submitted again. A gateway silent for three heartbeats counts as gone. Backoff is exponential with full
+ * any gateway, it is submitted again. A gateway answers every beat with one; silent for three heartbeats it counts as gone. Backoff is exponential with full
  * jitter; the random numbers come in with the events. A `reject` with retryMs 0 ends the session for that gateway.
  *
  * The shell ticks when {@link nextWakeMs} says, or oftener. It has one connection at a time: after `close`, and after it has said

@@ -76,6 +76,10 @@ export function adoptLease(ledger: Ledger, event: Extract<LedgerEvent, { kind: '
   const session = touch(ledger, event.session);
   const tile = findTile(ledger, event);
   if (session === undefined || tile === undefined || session.leases.has(tile)) return;
+  if (tile.state === 'done') {
+    ledger.effects.push({ kind: 'cancel', session: event.session, job: event.job, tile: event.tile });
+    return;
+  }
   const own = tile.leases.find((lease) => lease.session.worker === session.worker);
   if (own !== undefined) {
     detach(own);
