@@ -1,5 +1,9 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Engine } from '../../coordinator/engine/engine.ts';
+import { openLocalEngine } from '../../coordinator/engine/local-engine.ts';
 import {
   type MemoryDisk,
   memoryDisk,
@@ -9,7 +13,7 @@ import {
 import { nameOfKey, openRecord, resultKey, sealRecord } from '../../coordinator/engine/record.ts';
 import { planOptionsToJson } from '../../coordinator/jobs/job-request.ts';
 import type { JobSummary } from '../../coordinator/jobs/job-result.ts';
-import { localVerifier } from '../../coordinator/jobs/job-verifier.ts';
+import { localVerifier, threadVerifier } from '../../coordinator/jobs/job-verifier.ts';
 import { type Jobs, type JobsOptions, startJobs } from '../../coordinator/jobs/jobs.ts';
 import type { LedgerPort } from '../../coordinator/jobs/ledger-port.ts';
 import { solverPort } from '../../coordinator/jobs/solver-port.ts';
@@ -209,6 +213,52 @@ describe('a job', () => {
     expect(await ticketOf(life, job)).toEqual(expected);
     expect(solver.tiles.sort()).toEqual(forged.sort());
     await life.end();
+  });
+
+  it('is verified on threads, and may be cancelled while it is', async () => {
+    let cancelled: Promise<boolean> | undefined;
+    const verifier = threadVerifier({ threads: 2 });
+    const life = await live(memoryDisk(), {
+      verifier: {
+        ...verifier,
+        ticket: (subject, signal) => {
+          cancelled ??= life.jobs.cancel(job);
+          return verifier.ticket(subject, signal);
+        },
+      },
+    });
+    const job = await submit(life.jobs);
+    expect(await life.jobs.whenOver(job)).toMatchObject({ state: 'cancelled', result: null });
+    expect(await cancelled).toBe(true);
+    await submit(life.jobs);
+    expect(await ticketOf(life, job)).toEqual(expected);
+    await life.end();
+  });
+
+  it('survives on the disk what it survives in memory', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'tombola-jobs-'));
+    const stopping = countingSolver(kernel, 4);
+    const start = async (solver: Solver): Promise<Life> => {
+      const engine = await openLocalEngine(directory);
+      const jobs = await startJobs({
+        engine,
+        ledger: solverPort(solver, engine),
+        planSolver: kernel,
+        verifier: localVerifier(),
+        tileBlocks: 20,
+      });
+      return { engine, jobs, end: () => jobs.close().then(() => engine.close()) };
+    };
+    const before = await start(stopping);
+    const job = await submit(before.jobs);
+    await stopping.asked(5);
+    await before.end();
+    const solver = countingSolver(kernel);
+    const after = await start(solver);
+    expect(await ticketOf(after, job)).toEqual(expected);
+    expect(solver.tiles.filter((tile) => stopping.tiles.slice(0, 4).includes(tile))).toEqual([]);
+    await after.end();
+    await rm(directory, { recursive: true });
   });
 
   it('fails rather than seal a ticket that does not verify', async () => {
