@@ -167,7 +167,8 @@ export function valueRange(activation: Activation, [low, high]: Interval): Inter
   const values = [activate(activation, low), activate(activation, high)];
   const valley = valleyOf(activation);
   if (valley !== undefined && low <= valley && valley <= high) values.push(activate(activation, valley));
-  if (activation.kind === 'leakyRelu' && low <= 0 && high >= 0) values.push(0);
+  // A kink at 0 is an extremum where the slopes on its two sides differ in sign (negative LeakyReLU slope or ELU α).
+  if (low <= 0 && high >= 0) values.push(activate(activation, 0));
   return [Math.min(...values), Math.max(...values)];
 }
 
