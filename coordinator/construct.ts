@@ -241,16 +241,16 @@ async function solveLayer(
     reserveUsed += neurons.reduce((sum, neuron) => sum + neuron.rowCount, 0);
     await run.pass(pass, neurons);
   }
-  const sealed = sealLayer(run.merged, { neurons: place.view.neurons, rowBytes: rowMaskBytes(problem) });
+  const sealed = sealLayer(run.merged(), { neurons: place.view.neurons, rowBytes: rowMaskBytes(problem) });
   return { sealed, blocks: run.blocks };
 }
 
 /** One layer's passes: hands tiles to the solver, as many at a time as it can use. */
 class LayerRun {
-  merged: MergedTiles = new Map();
   blocks = 0;
   /** Copies found so far; shape [neurons]. */
   readonly copyCounts: Int32Array;
+  private readonly passes: MergedTiles[] = [];
   private copies = 0;
   private tilesDone = 0;
   private tilesKnown = 0;
@@ -273,6 +273,11 @@ class LayerRun {
     this.report('layer', { pass: 0, blocks: 0, resumed: false });
   }
 
+  /** Returns the tiles of all passes. The last, small ones are merged first, so that the pool's many tiles are copied once. */
+  merged(): MergedTiles {
+    return this.passes.reduceRight<MergedTiles>((later, earlier) => mergeTiles(earlier, later), new Map());
+  }
+
   async pass(pass: number, neurons: readonly TileNeuron[]): Promise<void> {
     const { problemDigest, options } = this;
     const { tileBlocks } = options;
@@ -289,7 +294,7 @@ class LayerRun {
       for (const tile of waiting) verified.set(tile.id, await this.solve(tile));
     };
     await Promise.all(Array.from({ length: options.solver.concurrency }, lane));
-    this.merged = mergeTiles(this.merged, verified);
+    this.passes.push(verified);
     this.report('pass', { pass, blocks: 0, resumed: false });
   }
 

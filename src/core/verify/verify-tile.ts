@@ -71,12 +71,14 @@ function residualFault(
   problem: LayerProblem,
   { tile, result, isChecked }: { tile: Tile; result: TileResult; isChecked: (copy: number) => boolean },
 ): string | undefined {
-  const check = new RowCheck(problem);
+  // Made for the first row that is checked: a reader costs more than looking over a small tile's shape.
+  let check: RowCheck | undefined;
   const size = problem.channels * problem.taps;
   let copy = 0;
   for (const [index, { neuron }] of tile.neurons.entries())
     for (let end = copy + (result.copyCounts[index] ?? 0); copy < end; copy++) {
       if (!isChecked(copy)) continue;
+      check ??= new RowCheck(problem);
       const row = result.copyRows[copy] ?? -1;
       const mask = result.masks.subarray(copy * check.rowBytes, (copy + 1) * check.rowBytes);
       const targets = tile.targets.subarray(index * size, (index + 1) * size);
