@@ -17,6 +17,12 @@ export function openLog(write: (line: string) => void): Log {
       name,
       typeof value === 'string' ? value.slice(0, logTextLengthMax) : value,
     ]);
-    write(`${JSON.stringify({ time: new Date().toISOString(), event, ...Object.fromEntries(cut) })}\n`);
+    const line = JSON.stringify({ time: new Date().toISOString(), event, ...Object.fromEntries(cut) });
+    write(`${line.replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu, escaped)}\n`);
   };
+}
+
+/** JSON leaves some characters alone that break lines or turn them round on a screen. */
+function escaped(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }

@@ -1,0 +1,153 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { checkListenAddress } from '../../coordinator/gateway/listen-address.ts';
+import { openLog } from '../../coordinator/gateway/log.ts';
+import { isLoopback, networkOf } from '../../coordinator/gateway/network-of.ts';
+import { TokenBucket } from '../../coordinator/gateway/token-bucket.ts';
+import { linkedTransports } from '../../src/core/protocol/transport.ts';
+import { gatewayUrl } from '../../worker/node/web-socket.ts';
+
+describe('a token bucket', () => {
+  it('never gives more than its burst and its rate allow', () => {
+    const steps = fc.array(fc.tuple(fc.nat(2000), fc.nat(20)), { maxLength: 100 });
+    fc.assert(
+      fc.property(steps, (taken) => {
+        const bucket = new TokenBucket({ perSecond: 10, burst: 30 }, 0);
+        let [now, given] = [0, 0];
+        for (const [waitMs, count] of taken) {
+          now += waitMs;
+          if (bucket.take(count, now)) given += count;
+          expect(given).toBeLessThanOrEqual(30 + now / 100 + 1e-9);
+        }
+      }),
+    );
+  });
+
+  it('is full again after a while', () => {
+    const bucket = new TokenBucket({ perSecond: 10, burst: 30 }, 0);
+    expect(bucket.take(30, 0)).toBe(true);
+    expect(bucket.take(1, 50)).toBe(false);
+    expect(bucket.isFull(2999)).toBe(false);
+    expect(bucket.isFull(3050)).toBe(true);
+  });
+});
+
+describe('networks', () => {
+  it.each([
+    ['192.0.2.77', '192.0.2'],
+    ['::ffff:192.0.2.77', '192.0.2'],
+    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2'],
+    ['2001:db8:1:2::9', '2001:db8:1:2'],
+    ['2001:db8::1', '2001:db8:0:0'],
+    ['fe80::1%eth0', 'fe80:0:0:0'],
+  ])('%s is in %s', (address, network) => {
+    expect(networkOf(address)).toBe(network);
+  });
+
+  it.each(['127.0.0.1', '127.9.9.9', '::1', '0:0:0:0:0:0:0:1', '[::1]', 'localhost', '::ffff:127.0.0.1'])(
+    '%s is this machine alone',
+    (host) => {
+      expect(isLoopback(host)).toBe(true);
+    },
+  );
+
+  it.each(['0.0.0.0', '::', '10.0.0.1', '1.127.0.0', 'localhost.example', '127.0.0.1.example', '', '::2'])(
+    '%j is not',
+    (host) => {
+      expect(isLoopback(host)).toBe(false);
+    },
+  );
+});
+
+describe('an address to listen on', () => {
+  const safe = { host: '10.0.0.1', port: 1, hasKeys: true, isEncrypted: true, insecure: false };
+  it('beyond this machine needs keys, and encryption or a word', () => {
+    expect(() => checkListenAddress(safe)).not.toThrow();
+    expect(() => checkListenAddress({ ...safe, isEncrypted: false, insecure: true })).not.toThrow();
+    expect(() => checkListenAddress({ ...safe, isEncrypted: false })).toThrow(/--insecure/);
+    expect(() => checkListenAddress({ ...safe, hasKeys: false })).toThrow(/tombola token/);
+    expect(() => checkListenAddress({ ...safe, hasKeys: false, insecure: true })).toThrow(/tombola token/);
+  });
+});
+
+describe('a gateway’s URL', () => {
+  it.each([
+    ['http://localhost:1234', 'ws://localhost:1234/ws'],
+    ['ws://127.0.0.1:1/', 'ws://127.0.0.1:1/ws'],
+    ['https://host.example', 'wss://host.example/ws'],
+    ['wss://host.example/behind/proxy', 'wss://host.example/behind/proxy'],
+  ])('%s is %s', (text, url) => {
+    expect(gatewayUrl(text, { insecure: false })).toBe(url);
+  });
+
+  it.each(['', 'host:1', 'ftp://host', 'wss://user:secret@host', 'file:///etc/passwd'])(
+    '%j is none',
+    (text) => {
+      expect(() => gatewayUrl(text, { insecure: true })).toThrow(/expected a URL like wss/);
+    },
+  );
+
+  it('does not show the password that must not be in it', () => {
+    expect(() => gatewayUrl('wss://user:secret@host', { insecure: true })).toThrow(
+      expect.not.stringContaining('secret') as unknown as Error,
+    );
+  });
+
+  it('without encryption beyond this machine needs a word', () => {
+    expect(() => gatewayUrl('ws://10.0.0.1:1', { insecure: false })).toThrow(/--insecure/);
+    expect(() => gatewayUrl('ws://127.0.0.1.example', { insecure: false })).toThrow(/--insecure/);
+    expect(gatewayUrl('ws://10.0.0.1:1', { insecure: true })).toBe('ws://10.0.0.1:1/ws');
+  });
+});
+
+describe('a log', () => {
+  it('keeps an event on one line, whatever is in it, and cuts what is long', () => {
+    const lines: string[] = [];
+    const log = openLog((line) => lines.push(line));
+    log('odd', { text: 'a\nb\u001b[2J\u2028"', long: 'x'.repeat(10_000) });
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toMatch(/^\{"time":"[^"]*","event":"odd".*\}\n$/);
+    expect(lines[0]?.length).toBeLessThan(500);
+    expect(lines[0]?.slice(0, -1)).not.toMatch(/[\p{Cc}\p{Zl}]/u);
+    expect(JSON.parse(lines[0] ?? '')).toMatchObject({ text: 'a\nb\u001b[2J\u2028"' });
+  });
+});
+
+describe('a link within the process', () => {
+  it('delivers in order, never during a call, and nothing after the end', async () => {
+    const heard: string[] = [];
+    const connect = linkedTransports((far) => ({
+      onMessage: (bytes) => {
+        heard.push(`far ${bytes[0]}`);
+        far.send(Uint8Array.of((bytes[0] ?? 0) + 10));
+        if (bytes[0] === 2) far.close(1000, 'enough');
+      },
+      onClose: (code) => heard.push(`far closed ${code}`),
+    }));
+    await new Promise<void>((resolve) => {
+      const near = connect('', {
+        onOpen: () => {
+          for (const value of [1, 2, 3]) near.send(Uint8Array.of(value));
+          heard.push('sent');
+        },
+        onMessage: (bytes) => heard.push(`near ${bytes[0]}`),
+        onClose: (code, reason) => {
+          heard.push(`near closed ${code} ${reason}`);
+          resolve();
+        },
+      });
+    });
+    expect(heard.indexOf('sent')).toBe(0);
+    expect(heard.filter((line) => line.startsWith('far'))).toEqual([
+      'far 1',
+      'far 2',
+      'far 3',
+      'far closed 1000',
+    ]);
+    expect(heard.filter((line) => line.startsWith('near'))).toEqual([
+      'near 11',
+      'near 12',
+      'near closed 1000 enough',
+    ]);
+  });
+});
