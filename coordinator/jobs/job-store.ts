@@ -7,12 +7,16 @@ export class StoreTrouble extends Error {
 }
 
 /** What a run reads and writes. Methods reject with {@link StoreTrouble} where the engine's do. */
-export type JobStore = Pick<Engine, 'committedTiles' | 'readResult' | 'dropResult' | 'putBlob' | 'readBlob'>;
+export type JobStore = Pick<
+  Engine,
+  'committedTiles' | 'commitResult' | 'readResult' | 'dropResult' | 'putBlob' | 'readBlob'
+>;
 
 /** Returns the engine as a run's store. */
 export function jobStoreOf(engine: Engine): JobStore {
   return {
     committedTiles: (job) => engine.committedTiles(job).catch(rethrow),
+    commitResult: (job, tile, result) => engine.commitResult(job, tile, result).catch(rethrow),
     readResult: (job, tile) => engine.readResult(job, tile).catch(rethrow),
     dropResult: (job, tile) => engine.dropResult(job, tile).catch(rethrow),
     putBlob: (bytes) => engine.putBlob(bytes).catch(rethrow),

@@ -21,6 +21,7 @@ import { encodeJobResult, type JobSummary, type SealedTicket } from './job-resul
 import { committedTileStore, type JobTiles, jobSolver, repairingSolver } from './job-solver.ts';
 import type { JobStore } from './job-store.ts';
 import type { JobVerifier } from './job-verifier.ts';
+import { keptPlan } from './kept-plan.ts';
 import type { LedgerPort } from './ledger-port.ts';
 
 /** What a job is doing. */
@@ -64,7 +65,9 @@ export async function runJob(environment: JobEnvironment, run: JobRun): Promise<
   const start = performance.now();
   run.onProgress('planning', () => null);
   const network = await readNetwork(environment.store, run.request);
-  const plan = await makePlan(network, run.request.options, abortable(environment.planSolver, run.signal));
+  const plan = await keptPlan(environment.store, run.job, () =>
+    makePlan(network, run.request.options, abortable(environment.planSolver, run.signal)),
+  );
   const planned = performance.now();
   const tracker = new ProgressTracker(plan, network, planned);
   const work = { environment, run, network, plan, tracker };

@@ -171,6 +171,28 @@ describe('a job', () => {
     }
   });
 
+  it('goes on with the plan it began with, and makes a new one where that is damaged', async () => {
+    const { disk, job } = await interruptedBeforeSeal();
+    const refusing: Solver = { concurrency: 1, solve: () => Promise.reject(new Error('no need to plan')) };
+    const life = await live(disk, { planSolver: refusing });
+    expect(await ticketOf(life, job)).toEqual(expected);
+    await life.end();
+    for (const change of [
+      (record: Uint8Array) => record.fill(0, 9, 12),
+      () => sealRecord(resultKey(job, 'plan'), new TextEncoder().encode('{"mode":"exact"}')),
+      () => sealRecord(resultKey(job, 'plan'), new TextEncoder().encode('no JSON')),
+    ]) {
+      const again = await interruptedBeforeSeal();
+      const key = resultKey(job, 'plan');
+      again.disk.records.set(key, change(again.disk.records.get(key) ?? new Uint8Array(0)));
+      const solver = countingSolver(kernel);
+      const next = await live(again.disk, { solver });
+      expect(await ticketOf(next, job)).toEqual(expected);
+      expect(solver.tiles).toEqual([]);
+      await next.end();
+    }
+  });
+
   it('solves nothing again when only the seal was missing', async () => {
     const { disk, job } = await interruptedBeforeSeal();
     const solver = countingSolver(kernel);

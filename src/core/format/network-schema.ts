@@ -26,7 +26,8 @@ export const paddingSchema = z.tuple([
 /** The shape of one input. */
 export const inputShapeSchema = z.array(sizeSchema).min(1).max(tensorRankMax);
 
-const activationSchema: z.ZodType<Activation> = z.discriminatedUnion('kind', [
+/** Activations with their parameters. */
+export const activationSchema: z.ZodType<Activation> = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.enum([
       'identity',
