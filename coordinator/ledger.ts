@@ -159,6 +159,7 @@ export type LedgerEffect =
   | { readonly kind: 'cancel'; readonly session: string; readonly job: string; readonly tile: string }
   | { readonly kind: 'slow'; readonly session: string; readonly retryMs: number }
   | { readonly kind: 'disconnect'; readonly session: string; readonly reason: string }
+  /** To be answered by exactly one `solved-here` or `unsolvable-here`, also if the job is removed meanwhile. */
   | { readonly kind: 'solve-here'; readonly job: string; readonly tile: string }
   /** The result is durable; whoever waits for the tile (the job's construction) may read it from the store. */
   | { readonly kind: 'tile-done'; readonly job: string; readonly tile: string }

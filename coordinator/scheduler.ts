@@ -82,7 +82,7 @@ export function serveStragglers(ledger: Ledger): void {
   let scanned = 0;
   for (const lease of ledger.singles) {
     if (clock - lease.grantedAt < oldEnough || ++scanned > ledger.idle.size + scanMax) return;
-    if (lease.tile.leases.length >= ledger.settings.tileLeaseCountMax) continue;
+    if (lease.tile.leases.length >= ledger.settings.tileLeaseCountMax || lease.tile.local !== 'no') continue;
     const session = findHelper(ledger, lease);
     if (session === undefined) continue;
     const copy = beginLease(ledger, session, lease.tile);

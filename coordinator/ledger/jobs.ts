@@ -5,7 +5,7 @@ import { closeQueues } from '../scheduler.ts';
 import { endLease } from './leases.ts';
 import { dropResult } from './results.ts';
 import { Fifo, type Ledger, type TileRecord } from './state.ts';
-import { endLocal, findTile, noCounts, setState, settleTile, startLocal } from './tiles.ts';
+import { findTile, noCounts, setState, settleTile } from './tiles.ts';
 
 /** Adds a job without tiles; one that is there already stays as it is. */
 export function addJob(ledger: Ledger, event: Extract<LedgerEvent, { kind: 'job-added' }>): void {
@@ -52,6 +52,7 @@ export function addTiles(ledger: Ledger, event: Extract<LedgerEvent, { kind: 'ti
       isDisputed: false,
       notBefore: Number.NEGATIVE_INFINITY,
       heldUntil: Number.POSITIVE_INFINITY,
+      reviewAt: Number.POSITIVE_INFINITY,
     };
     job.tiles.set(name, tile);
     job.counts.waiting++;
@@ -76,7 +77,6 @@ export function removeJob(ledger: Ledger, name: string): void {
   closeQueues(ledger, job);
   for (const tile of job.tiles.values()) {
     if (tile.state === 'open') ledger.openCount--;
-    endLocal(ledger, tile);
     for (const lease of [...tile.leases]) {
       endLease(ledger, lease);
       ledger.effects.push({ kind: 'cancel', session: lease.session.session, job: name, tile: tile.tile });
@@ -84,7 +84,6 @@ export function removeJob(ledger: Ledger, name: string): void {
     for (const result of [...tile.results])
       dropResult(ledger, result, { code: 'unknown-tile', reason: 'the job was removed', retryMs: 0 });
   }
-  startLocal(ledger);
 }
 
 function reopenTile(ledger: Ledger, tile: TileRecord): void {

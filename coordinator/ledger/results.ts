@@ -4,7 +4,7 @@ import { cancelLeases, endLease } from './leases.ts';
 import { recordDuration, recordSpeed } from './observe.ts';
 import { sayQuarantined, touch } from './sessions.ts';
 import { clockOf, type Ledger, type ResultRecord, type SessionRecord, type TileRecord } from './state.ts';
-import { endLocal, findTile, isCurrent, setState, settleTile, startLocal } from './tiles.ts';
+import { endLocal, findTile, isCurrent, reviewAt, setState, settleTile, startLocal } from './tiles.ts';
 import { blame, isQuarantined, needsSecondOpinion, praise } from './trust.ts';
 
 type Received = Extract<LedgerEvent, { kind: 'result' }>;
@@ -140,7 +140,7 @@ export function refuseUnstored(ledger: Ledger, event: Extract<LedgerEvent, { kin
 /** Stores what the coordinator found itself; who said otherwise has sent a bad result. */
 export function solvedHere(ledger: Ledger, event: Extract<LedgerEvent, { kind: 'solved-here' }>): void {
   const tile = findTile(ledger, event);
-  if (tile !== undefined) endLocal(ledger, tile);
+  endLocal(ledger, tile);
   startLocal(ledger);
   const isSettled = tile?.state === 'done' || tile?.results.some(({ phase }) => phase === 'storing');
   if (tile === undefined || isSettled === true || ledger.results.has(event.result)) {
@@ -174,8 +174,9 @@ export function unsolvableHere(
   event: Extract<LedgerEvent, { kind: 'unsolvable-here' }>,
 ): void {
   const tile = findTile(ledger, event);
-  if (tile === undefined) return;
   endLocal(ledger, tile);
+  startLocal(ledger);
+  if (tile === undefined || tile.state === 'done') return;
   tile.isUnsolvable = event.reason;
   tile.isDisputed = false;
   cancelLeases(ledger, tile);
@@ -187,8 +188,9 @@ export function unsolvableHere(
 /** Has the coordinator solve a tile whose second opinion has not come in time. */
 export function reviewHeld(ledger: Ledger, tile: TileRecord): void {
   const isHeld = tile.results.some(({ phase }) => phase === 'held');
-  if (!isHeld || clockOf(ledger) < tile.heldUntil || tile.state === 'done') return;
-  tile.isDisputed = true;
+  if (!isHeld || tile.state === 'done') return;
+  if (clockOf(ledger) < tile.heldUntil) reviewAt(ledger, tile, tile.heldUntil);
+  else tile.isDisputed = true;
 }
 
 /** Forgets a result and says why to its sender. */
@@ -268,7 +270,7 @@ function hold(ledger: Ledger, record: ResultRecord): void {
   ledger.heldCount++;
   const { tile } = record;
   tile.heldUntil = clockOf(ledger) + ledger.settings.leaseMsTrusted;
-  ledger.reviews.push(tile.heldUntil, tile);
+  reviewAt(ledger, tile, tile.heldUntil);
 }
 
 function store(ledger: Ledger, record: ResultRecord): void {

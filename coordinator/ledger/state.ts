@@ -56,6 +56,8 @@ export interface TileRecord extends LedgerTile {
   notBefore: number;
   /** When the coordinator stops waiting for a second opinion and solves the tile itself (ledger clock). */
   heldUntil: number;
+  /** When its next review is due; Infinity: none is. */
+  reviewAt: number;
 }
 
 /** A job. */

@@ -13,7 +13,8 @@ export function passTime(ledger: Ledger): void {
   for (;;) {
     const tile = ledger.reviews.takeDue(clockOf(ledger));
     if (tile === undefined) break;
-    if (!isCurrent(ledger, tile)) continue;
+    if (!isCurrent(ledger, tile) || clockOf(ledger) < tile.reviewAt) continue;
+    tile.reviewAt = Number.POSITIVE_INFINITY;
     reviewHeld(ledger, tile);
     settleTile(ledger, tile);
   }

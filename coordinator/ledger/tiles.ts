@@ -14,7 +14,7 @@ export function findTile(
 export function settleTile(ledger: Ledger, tile: TileRecord): void {
   if (tile.state === 'done' || !isCurrent(ledger, tile)) return;
   const state = restingState(ledger, tile);
-  if (state === 'waiting' && tile.state !== 'waiting') ledger.reviews.push(tile.notBefore, tile);
+  if (state === 'waiting') reviewAt(ledger, tile, tile.notBefore);
   if (state === 'local' && tile.local === 'no') {
     tile.local = 'queued';
     ledger.localQueue.push(tile);
@@ -46,15 +46,22 @@ export function isCurrent(ledger: Ledger, tile: TileRecord): boolean {
   return ledger.jobs.get(tile.job.job) === tile.job;
 }
 
+/** Has the tile looked at again at a time, unless that is to happen sooner. */
+export function reviewAt(ledger: Ledger, tile: TileRecord, at: number): void {
+  if (at >= tile.reviewAt) return;
+  tile.reviewAt = at;
+  ledger.reviews.push(at, tile);
+}
+
 /** Returns counts of no tile. */
 export function noCounts(): JobRecord['counts'] {
   return { open: 0, leased: 0, checking: 0, storing: 0, local: 0, done: 0, dead: 0, waiting: 0 };
 }
 
-/** The coordinator's own solving of a tile has ended, one way or the other. */
-export function endLocal(ledger: Ledger, tile: TileRecord): void {
-  if (tile.local === 'running') ledger.localRunning--;
-  if (tile.local === 'running') tile.local = 'no';
+/** One of the coordinator's own solvings has ended, one way or the other; the tile may be gone by now. */
+export function endLocal(ledger: Ledger, tile: TileRecord | undefined): void {
+  ledger.localRunning = Math.max(0, ledger.localRunning - 1);
+  if (tile?.local === 'running') tile.local = 'no';
 }
 
 /** Has the coordinator solve the tiles that are its own to solve, as many at a time as allowed. */
@@ -78,7 +85,7 @@ function restingState(ledger: Ledger, tile: TileRecord): TileState {
   if (tile.isUnsolvable !== null) return 'dead';
   if (tile.local !== 'no') return 'local';
   if (clockOf(ledger) < tile.notBefore) return 'waiting';
-  if (tile.isDisputed) return 'local';
-  if (tile.leases.length > 0) return 'leased';
-  return tile.failures >= ledger.settings.tileAttemptMax ? 'local' : 'open';
+  // Even while it is leased: workers that hang could else pass it between them for ever, each lease begun before the other ends.
+  if (tile.isDisputed || tile.failures >= ledger.settings.tileAttemptMax) return 'local';
+  return tile.leases.length > 0 ? 'leased' : 'open';
 }

@@ -14,7 +14,9 @@ const connectsPerMinuteMax = 60;
 /** What one seed came to. */
 export interface Tally {
   lies: number;
-  /** False "no subset here" that were committed. */
+  /** False "no subset here" sent by workers that were already known for good results. */
+  knownLies: number;
+  /** Of these, how many were believed. */
   slipped: number;
   /** Tiles committed. */
   committed: number;
@@ -23,14 +25,11 @@ export interface Tally {
 
 /** The books of one world. */
 export class Auditor {
-  readonly tally: Tally = { lies: 0, slipped: 0, committed: 0, quarantines: 0 };
+  readonly tally: Tally = { lies: 0, knownLies: 0, slipped: 0, committed: 0, quarantines: 0 };
   private readonly world: World;
   private readonly acknowledgedKeys = new Set<string>();
   private readonly committedKeys = new Set<string>();
-  private readonly storedBodies = new Map<
-    string,
-    { readonly base: number; readonly body: string; readonly worker: string }
-  >();
+  private readonly slippedKeys = new Set<string>();
   private readonly rates = new Map<string, { minute: number; count: number }>();
   private readonly invalids = new Map<string, number[]>();
   private readonly granted_ = new Map<string, number>();
@@ -48,16 +47,23 @@ export class Auditor {
   }
 
   /** A worker's result was refused. */
-  refused(worker: string, code: string): void {
-    if (code !== 'residual' && code !== 'quarantine') return;
-    promise(!this.world.isHonest(worker), `no honest worker is called a liar (${code})`);
+  refused(worker: string, { code, reason }: { readonly code: string; readonly reason: string }): void {
+    if (worker === '' || (code !== 'residual' && code !== 'quarantine')) return;
+    promise(!this.world.isHonest(worker), `no honest worker is called a liar (${code}: ${reason})`);
     if (code === 'quarantine') this.tally.quarantines++;
   }
 
   /** The ledger gave a session up. */
-  disconnected(connection: Connection | undefined, reason: string): void {
-    if (reason !== 'no sign of life' || connection === undefined) return;
-    promise(!connection.isHealthy, 'nobody is given up whose connection is well');
+  disconnected(
+    peer: { readonly worker: string; readonly connection: Connection } | undefined,
+    reason: string,
+  ): void {
+    if (reason !== 'no sign of life' || peer === undefined) return;
+    const { worker, connection } = peer;
+    promise(
+      !connection.isHealthy || this.world.hasBeenStill(worker),
+      'nobody is given up whose connection is well',
+    );
   }
 
   /** A worker was granted a tile. */
@@ -89,13 +95,17 @@ export class Auditor {
     );
   }
 
-  /** A result is on its way into the store. */
+  /** A result is believed and on its way into the store. */
   stored(
     job: string,
     tile: string,
     result: { readonly base: number; readonly body: string; readonly worker: string },
   ): void {
-    this.storedBodies.set(`${job}/${tile}`, result);
+    if (result.body === honestBody(result.base)) return;
+    promise(!this.world.isHonest(result.worker), 'honest workers send the one right result');
+    promise(this.world.mayDeceive(result.worker), `a stranger’s false miss is caught (${result.worker})`);
+    this.slippedKeys.add(`${job}/${tile}`);
+    this.tally.slipped = this.slippedKeys.size;
   }
 
   /** The store says that a result is new. */
@@ -104,11 +114,6 @@ export class Auditor {
     promise(!this.committedKeys.has(key), 'of several commits of a tile one is new');
     this.committedKeys.add(key);
     this.tally.committed++;
-    const stored = this.storedBodies.get(key);
-    if (stored === undefined || stored.body === honestBody(stored.base)) return;
-    promise(!this.world.isHonest(stored.worker), 'honest workers send the one right result');
-    promise(this.world.mayDeceive(stored.worker), `a stranger’s false miss is caught (${stored.worker})`);
-    this.tally.slipped++;
   }
 
   /** A tile is to be solved, perhaps again. */

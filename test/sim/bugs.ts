@@ -3,6 +3,7 @@ import type { LedgerEffect, LedgerEvent } from '../../coordinator/ledger.ts';
 import type { Bug } from './bug.ts';
 
 const never = 1e12;
+const aMonth = 2_592_000_000;
 
 /** All planted bugs. */
 export const bugs: readonly Bug[] = [
@@ -43,7 +44,9 @@ export const bugs: readonly Bug[] = [
   {
     name: 'tile-done-twice',
     effects: (effects) =>
-      effects.flatMap((effect) => (effect.kind === 'tile-done' ? [effect, effect] : [effect])),
+      effects.flatMap((effect): LedgerEffect[] =>
+        effect.kind === 'tile-done' ? [effect, effect] : [effect],
+      ),
   },
   {
     name: 'bad-result-swallowed',
@@ -55,7 +58,7 @@ export const bugs: readonly Bug[] = [
   },
   {
     name: 'leases-never-end',
-    settings: { leaseMsTrusted: never, leaseMsVolunteer: never, leaseMsMax: never, tileLeaseCountMax: 1 },
+    settings: { leaseMsTrusted: aMonth, leaseMsVolunteer: aMonth, leaseMsMax: aMonth, tileLeaseCountMax: 1 },
   },
   { name: 'sessions-never-end', settings: { heartbeatMs: never }, event: dropLeaving },
   { name: 'strangers-believed', settings: { strangerResultCount: 0, missCheckOneIn: never } },

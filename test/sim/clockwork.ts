@@ -85,7 +85,7 @@ export class Clockwork {
     this.traceHash = hashText(detail, hashText(what, hash ^ Math.floor(this.now * 1000)));
     if (!this.keepsLines) return;
     this.lines.push(`${(this.now / 1000).toFixed(3).padStart(10)} ${node.padEnd(12)} ${what} ${detail}`);
-    if (this.lines.length > 400) this.lines.splice(0, 200);
+    if (this.lines.length > 100_000) this.lines.splice(0, 50_000);
   }
 }
 

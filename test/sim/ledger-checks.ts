@@ -44,7 +44,7 @@ export function checkLedger(ledger: Ledger, isThorough: boolean): void {
   for (const result of ledger.results.values()) if (result.phase === 'held') held++;
   promise(held === ledger.heldCount, 'the count of held results is right');
   promise(ledger.results.size <= tiles * limits.resultsPerTileMax, 'results on their way are bounded');
-  promise(ledger.reviews.size <= 64 + 8 * tiles, 'reviews are bounded');
+  promise(ledger.reviews.size <= 16 + 4 * tiles + 64 * ledger.sessions.size, 'reviews are bounded');
   promise(ledger.idle.size <= ledger.sessions.size, 'only sessions wait for work');
 }
 

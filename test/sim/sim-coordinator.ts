@@ -15,16 +15,9 @@ import type { GatewayMessage, Lease, WorkerMessage } from '../../src/core/protoc
 import { type NodeClock, promise } from './clockwork.ts';
 import { checkEffects, checkLedger } from './ledger-checks.ts';
 import { hashText } from './prng.ts';
+import { type RunningJob, SimJobs } from './sim-jobs.ts';
 import type { Connection } from './sim-net.ts';
-import {
-  honestBody,
-  secondStage,
-  type ToyJob,
-  type ToyTile,
-  toyProblem,
-  toyTileOf,
-  verifyBody,
-} from './toy-job.ts';
+import { honestBody, poolSize, toyProblem, toyTileOf, verifyBody } from './toy-job.ts';
 import type { World } from './world.ts';
 
 const specDigest = 'ab'.repeat(32);
@@ -45,14 +38,6 @@ interface PendingResult {
   readonly worker: string;
 }
 
-interface RunningJob {
-  readonly plan: ToyJob;
-  stage: 1 | 2;
-  tiles: Map<string, ToyTile>;
-  /** Tiles of this stage that are not done. */
-  readonly missing: Set<string>;
-}
-
 /** The coordinator of a world. */
 export class SimCoordinator {
   ledger: Ledger = createLedger();
@@ -61,10 +46,11 @@ export class SimCoordinator {
   frozenUntil = 0;
   readonly peers = new Map<string, Peer>();
   readonly jobs = new Map<string, RunningJob>();
+  private readonly driver: SimJobs;
   private readonly results = new Map<string, PendingResult>();
   private readonly world: World;
   private readonly clock: NodeClock;
-  private epoch = 0;
+  epoch = 0;
   private sessionCount = 0;
   private resultCount = 0;
   solvingHere = 0;
@@ -72,6 +58,7 @@ export class SimCoordinator {
   constructor(world: World, clock: NodeClock) {
     this.world = world;
     this.clock = clock;
+    this.driver = new SimJobs(world, this);
   }
 
   /** Starts, with whatever the store still has: what is planned and not committed is to be solved. */
@@ -83,7 +70,7 @@ export class SimCoordinator {
     this.frozenUntil = 0;
     const seed = world.random.ledger.below(2 ** 32);
     this.ledger = createLedger({ seed, ...world.bug?.settings });
-    for (const plan of world.plans) this.startJob(plan);
+    for (const plan of world.plans) this.driver.startJob(plan);
     this.scheduleTick();
   }
 
@@ -229,7 +216,7 @@ export class SimCoordinator {
       }
       case 'refuse': {
         const { session, job, tile, code, reason, retryMs } = effect;
-        world.audit.refused(this.peers.get(session)?.worker ?? '', code);
+        world.audit.refused(this.peers.get(session)?.worker ?? '', { code, reason });
         this.tell(session, { kind: 'refused', job, tile, code, reason, retryMs });
         return;
       }
@@ -241,7 +228,7 @@ export class SimCoordinator {
         return;
       case 'disconnect': {
         const peer = this.peers.get(effect.session);
-        world.audit.disconnected(peer?.connection, effect.reason);
+        world.audit.disconnected(peer, effect.reason);
         this.peers.delete(effect.session);
         peer?.connection.close(1);
         return;
@@ -250,7 +237,7 @@ export class SimCoordinator {
         this.solveHere(effect.job, effect.tile);
         return;
       case 'tile-done':
-        this.tileDone(effect.job, effect.tile);
+        this.driver.tileDone(effect.job, effect.tile);
         return;
       case 'tile-dead':
         promise(false, `a tile was given up: ${effect.reason}`);
@@ -287,7 +274,7 @@ export class SimCoordinator {
     const verdict = verifyBody(toy.base, pending.body);
     const otherIsValid =
       shell?.believesOtherTiles === true &&
-      [...Array(12).keys()].some((base) => verifyBody(base, pending.body).isValid);
+      [...Array(poolSize).keys()].some((base) => verifyBody(base, pending.body).isValid);
     if (verdict.isValid || shell?.skipsVerify === true || otherIsValid) {
       let digest = hashText(pending.body).toString(16);
       if (shell?.sameDigest === true) digest = 'same';
@@ -307,11 +294,13 @@ export class SimCoordinator {
     this.world.audit.stored(job, tile, { base: toy.base, body: pending.body, worker: pending.worker });
     const { shell } = this.world.bug ?? {};
     const { epoch } = this;
+    const isThere = this.world.store.isDurable(`${job}/${tile}`);
     this.world.store.commit(`${job}/${tile}`, pending.body, (outcome) => {
       this.whenAwake(epoch, () => {
         const isSuccess =
           (outcome !== 'failed' || shell?.failureIsSuccess === true) &&
           !(outcome === 'duplicate' && shell?.duplicateIsFailure === true);
+        promise(outcome !== 'new' || !isThere, 'a commit replaces nothing');
         if (outcome === 'new') this.world.audit.committed(job, tile);
         if (isSuccess)
           this.happen({ kind: 'stored', result, outcome: outcome === 'duplicate' ? 'duplicate' : 'new' });
@@ -326,110 +315,16 @@ export class SimCoordinator {
     this.later(this.world.random.coordinator.between(100, 2_000), () => {
       this.solvingHere--;
       const toy = this.jobs.get(job)?.tiles.get(tile);
-      if (toy === undefined) return;
+      if (toy === undefined) {
+        this.happen({ kind: 'unsolvable-here', job, tile, reason: 'the job is gone' });
+        return;
+      }
       const result = this.nextResultName();
       const body = honestBody(toy.base);
       this.results.set(result, { job, tile, body, worker: 'coordinator' });
       const digest = this.world.bug?.shell?.randomDigest === true ? result : hashText(body).toString(16);
       this.happen({ kind: 'solved-here', job, tile, result, digest });
     });
-  }
-
-  private startJob(plan: ToyJob): void {
-    const { store } = this.world;
-    if (store.read(`${plan.job}/sealed`) !== undefined) return;
-    const job: RunningJob = { plan, stage: 1, tiles: new Map(), missing: new Set() };
-    this.jobs.set(plan.job, job);
-    this.happen({ kind: 'job-added', job: plan.job, priority: plan.priority });
-    this.startStage(job, plan.first);
-  }
-
-  private startStage(job: RunningJob, tiles: readonly ToyTile[]): void {
-    const { plan } = job;
-    job.tiles = new Map([...job.tiles, ...tiles.map((tile) => [tile.id, tile] as const)]);
-    for (const tile of tiles) {
-      const isCommitted = this.world.store.keys(`${plan.job}/${tile.id}`).length > 0;
-      if (isCommitted || this.world.wronglyTrusted.has(tile.id)) continue;
-      job.missing.add(tile.id);
-      this.world.audit.reopened(plan.job, tile.id);
-    }
-    // Another boot counts each tile anew.
-    this.ask(job, [...job.missing]);
-    this.advance(job);
-  }
-
-  private ask(job: RunningJob, ids: readonly string[]): void {
-    if (ids.length === 0) return;
-    this.happen({ kind: 'tiles-added', job: job.plan.job, tiles: ids.map((tile) => ({ tile, blocks: 20 })) });
-  }
-
-  private tileDone(name: string, tile: string): void {
-    const job = this.jobs.get(name);
-    if (job === undefined) return;
-    promise(job.missing.delete(tile), 'each tile is counted once');
-    this.advance(job);
-  }
-
-  /** Goes on to the next stage, or seals, when nothing is missing and everything reads back as what it should be. */
-  private advance(job: RunningJob): void {
-    const { plan } = job;
-    const { shell } = this.world.bug ?? {};
-    const early = shell?.startsEarly === true && job.stage === 1 && job.missing.size <= 1;
-    if (job.missing.size > 0 && !early) return;
-    const first = plan.first.map((tile) => this.readBack(job, tile));
-    const wantsFirst = first.some((body) => body === undefined) && !early;
-    if (wantsFirst)
-      return this.reopen(
-        job,
-        plan.first.filter((_, index) => first[index] === undefined),
-      );
-    const bodies = first.map((body) => body ?? '');
-    if (job.stage === 1) {
-      job.stage = 2;
-      this.startStage(job, secondStage(plan, bodies));
-      return;
-    }
-    const tiles = secondStage(plan, bodies);
-    const second = tiles.map((tile) => this.readBack(job, tile));
-    const lost = tiles.filter((_, index) => second[index] === undefined);
-    if (lost.length > 0) return this.reopen(job, lost);
-    this.seal(job, [...bodies, ...second].join('|'));
-  }
-
-  private seal(job: RunningJob, ticket: string): void {
-    const { world, epoch } = this;
-    const { plan } = job;
-    world.store.commit(`${plan.job}/sealed`, ticket, (outcome) => {
-      if (epoch !== this.epoch) return;
-      if (outcome === 'failed') {
-        this.later(1_000, () => this.advance(job));
-        return;
-      }
-      world.clockwork.trace('coordinator', 'sealed', plan.job);
-      this.jobs.delete(plan.job);
-      if (world.bug?.shell?.forgetsJobs !== true) this.happen({ kind: 'job-removed', job: plan.job });
-    });
-  }
-
-  private reopen(job: RunningJob, tiles: readonly ToyTile[]): void {
-    for (const { id } of tiles) {
-      this.world.clockwork.trace('coordinator', 'reopen', id);
-      this.world.store.drop(`${job.plan.job}/${id}`);
-      this.world.audit.reopened(job.plan.job, id);
-      job.tiles.set(id, tiles.find((tile) => tile.id === id) as ToyTile);
-      job.missing.add(id);
-      this.happen({ kind: 'tile-lost', job: job.plan.job, tile: id });
-    }
-    this.ask(
-      job,
-      tiles.map(({ id }) => id),
-    );
-  }
-
-  private readBack(job: RunningJob, tile: ToyTile): string | undefined {
-    const body = this.world.store.read(`${job.plan.job}/${tile.id}`);
-    if (this.world.bug?.shell?.sealsUnread === true) return body ?? '';
-    return body !== undefined && verifyBody(tile.base, body).isValid ? body : undefined;
   }
 
   private nextResultName(): string {
@@ -459,7 +354,8 @@ export class SimCoordinator {
     });
   }
 
-  private later(delayMs: number, run: () => void): void {
+  /** Runs something after a delay, unless the coordinator crashes before. */
+  later(delayMs: number, run: () => void): void {
     const { epoch } = this;
     this.world.clockwork.after(this.clock.virtual(delayMs), () => this.whenAwake(epoch, run));
   }

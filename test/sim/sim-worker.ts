@@ -274,7 +274,9 @@ export class SimWorker {
       case 'false-miss':
         return lie(this.name.length % 2 === 0 ? 'false-miss' : 'all-missed');
       case 'sleeper':
-        return this.solvedCount < 12 ? honestBody(base) : lie('false-miss');
+        if (this.solvedCount < 12) return honestBody(base);
+        world.audit.tally.knownLies++;
+        return lie('false-miss');
       default:
         return honestBody(base);
     }

@@ -58,6 +58,8 @@ export class World {
   readonly wronglyTrusted = new Set<string>();
   isCalm = false;
   isGatewayDown: boolean;
+  /** What is durable may rot: results are lost now and then, and found out. */
+  readonly mayRot: boolean;
   bootCount = 1;
   private readonly usesCodec: boolean;
   private readonly cutOffUntil = new Map<string, number>();
@@ -81,7 +83,9 @@ export class World {
     this.usesCodec = shape.chance(0.2);
     this.isGatewayDown = shape.chance(0.5);
     this.net = new SimNet(this.clockwork, root.fork('net-faults'), netFaults(shape));
-    this.store = new SimStore(this.clockwork, root.fork('store'), storeFaults(shape), bug?.store ?? {});
+    const faults = storeFaults(shape);
+    this.mayRot = faults.rot > 0;
+    this.store = new SimStore(this.clockwork, root.fork('store'), faults, bug?.store ?? {});
     this.coordinator = new SimCoordinator(this, nodeClock(this.clockwork, shape));
     this.audit = new Auditor(this);
     const isLong = shape.chance(0.1);
@@ -120,6 +124,12 @@ export class World {
   /** Returns how far the coordinator believes a worker. */
   workerKind(worker: string): WorkerKind {
     return worker.startsWith('trusted') ? 'trusted' : 'volunteer';
+  }
+
+  /** Returns whether a worker stood still or was away not long ago. */
+  hasBeenStill(name: string): boolean {
+    const worker = this.workers.find((known) => known.name === name);
+    return worker === undefined || !worker.isUp || worker.frozenUntil > this.clockwork.now - 60_000;
   }
 
   /** Returns whether a worker cannot reach the coordinator. */
