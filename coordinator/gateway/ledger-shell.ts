@@ -6,7 +6,6 @@
  */
 import { randomInt } from 'node:crypto';
 import { encodeTileResult } from '../../src/core/format/tile-result.ts';
-import { pendingResultBytesMax } from '../../src/core/limits.ts';
 import type { Solver } from '../../src/core/plan/tile.ts';
 import type { GatewayMessage, Result, TileName, WorkerMessage } from '../../src/core/protocol/messages.ts';
 import type { BodyForm } from '../../src/core/protocol/transport.ts';
@@ -21,9 +20,11 @@ import {
   ledgerStatus,
   type WorkerKind,
 } from '../ledger.ts';
+import { AskedTiles } from './asked-tiles.ts';
 import { type GrantMaker, grantMaker } from './grant-maker.ts';
 import type { Log } from './log.ts';
 import type { ShellObserver } from './metrics.ts';
+import { PendingResults } from './pending-results.ts';
 import { reasonOf } from './reason-of.ts';
 import type { TileCheckPool } from './tile-check-pool.ts';
 
@@ -78,22 +79,6 @@ export interface LedgerShell {
   settled(): Promise<void>;
 }
 
-interface TileRecord {
-  readonly work: TileWork;
-  readonly fate: Promise<TileFate>;
-  readonly resolve: (fate: TileFate) => void;
-}
-
-interface PendingResult {
-  readonly job: string;
-  readonly tile: string;
-  readonly sizeBytes: number;
-  readonly form: BodyForm;
-  body: Uint8Array | undefined;
-  /** As the engine keeps it; there once it is verified. */
-  value: Uint8Array | undefined;
-}
-
 type Refusal = Extract<LedgerEffect, { kind: 'refuse' }>;
 
 /** A job that plans asks for its first tiles within seconds. */
@@ -124,13 +109,13 @@ class Shell {
   readonly ledger = createLedger({ seed: randomInt(2 ** 32) });
   private readonly options: LedgerShellOptions;
   private readonly grants: GrantMaker;
-  private readonly jobs = new Map<string, Map<string, TileRecord>>();
+  private readonly tiles = new AskedTiles();
   private readonly peers = new Map<string, Peer>();
-  private readonly results = new Map<string, PendingResult>();
+  private readonly results = new PendingResults();
   /** Checks, commits and solutions under way. */
   private readonly work = new Set<Promise<void>>();
-  private resultCount = 0;
-  private pendingBytes = 0;
+  /** The first one is being applied. */
+  private readonly events: LedgerEvent[] = [];
   private isDraining = false;
 
   constructor(options: LedgerShellOptions) {
@@ -139,37 +124,22 @@ class Shell {
   }
 
   addJob(job: string, priority: number): void {
-    if (this.jobs.has(job)) return;
-    this.jobs.set(job, new Map());
-    this.happen({ kind: 'job-added', job, priority });
+    if (this.tiles.addJob(job)) this.happen({ kind: 'job-added', job, priority });
   }
 
   addTile(job: string, work: TileWork): Promise<TileFate> {
-    const tiles = this.jobs.get(job);
-    if (tiles === undefined) return Promise.resolve({ kind: 'removed' });
-    const known = tiles.get(work.tile.id);
-    if (known !== undefined) return known.fate;
-    let resolve: (fate: TileFate) => void = () => undefined;
-    const fate = new Promise<TileFate>((settle) => {
-      resolve = settle;
-    });
-    tiles.set(work.tile.id, { work, fate, resolve });
-    // Asked for again although it was done: what was stored has been lost.
-    this.happen({ kind: 'tile-lost', job, tile: work.tile.id });
-    this.happen({
-      kind: 'tiles-added',
-      job,
-      tiles: [{ tile: work.tile.id, blocks: blockCount(work) }],
-    });
+    const { fate, isNew } = this.tiles.add(job, work);
+    const tile = work.tile.id;
+    if (isNew) {
+      // Asked for again although it was done: what was stored has been lost.
+      this.happen({ kind: 'tile-lost', job, tile });
+      this.happen({ kind: 'tiles-added', job, tiles: [{ tile, blocks: blockCount(work) }] });
+    }
     return fate;
   }
 
   removeJob(job: string): void {
-    const tiles = this.jobs.get(job);
-    if (tiles === undefined) return;
-    this.jobs.delete(job);
-    for (const { resolve } of tiles.values()) resolve({ kind: 'removed' });
-    this.happen({ kind: 'job-removed', job });
+    if (this.tiles.removeJob(job)) this.happen({ kind: 'job-removed', job });
   }
 
   join(peer: Peer): void {
@@ -224,16 +194,21 @@ class Shell {
     while (this.work.size > 0) await Promise.all(this.work);
   }
 
-  /** Applies one event and carries out what follows from it. */
+  /** Applies an event and carries out what follows from it, after what is being carried out now. */
   happen(event: LedgerEvent): void {
-    for (const effect of apply(this.ledger, this.options.nowMs(), event)) this.carryOut(effect);
+    this.events.push(event);
+    if (this.events.length > 1) return;
+    for (let next = this.events[0]; next !== undefined; next = this.events[0]) {
+      for (const effect of apply(this.ledger, this.options.nowMs(), next)) this.carryOut(effect);
+      this.events.shift();
+    }
   }
 
   private receiveResult(session: string, message: Result): void {
     const { job, tile, body } = message;
     const { observer } = this.options;
     const form = this.peers.get(session)?.form ?? 'coded';
-    if (this.pendingBytes + body.length > pendingResultBytesMax) {
+    if (!this.results.hasRoomFor(body.length)) {
       observer.refused('quota');
       const reason = 'the coordinator has too many results to check; send it again later';
       this.peers
@@ -241,24 +216,17 @@ class Shell {
         ?.send({ kind: 'refused', job, tile, code: 'quota', reason, retryMs: troubleRetryMs });
       return;
     }
-    const work = this.jobs.get(job)?.get(tile)?.work;
+    const work = this.tiles.find({ job, tile });
     if (work !== undefined && work.problemDigest !== message.spec) {
       observer.refused('spec');
       const reason = `the result is for layer ${message.spec}, expected ${work.problemDigest}`;
       this.peers.get(session)?.send({ kind: 'refused', job, tile, code: 'spec', reason, retryMs: 0 });
       return;
     }
-    const result = this.keep({ job, tile, sizeBytes: body.length, form, body, value: undefined });
+    const result = this.results.keep({ sizeBytes: body.length, form, body, value: undefined });
     observer.received(body.length);
     const claimsMisses = this.peers.get(session)?.workerKind === 'volunteer';
     this.happen({ kind: 'result', session, job, tile, result, claimsMisses });
-  }
-
-  private keep(pending: PendingResult): string {
-    const result = `${++this.resultCount}`;
-    this.results.set(result, pending);
-    this.pendingBytes += pending.sizeBytes;
-    return result;
   }
 
   private carryOut(effect: LedgerEffect): void {
@@ -304,8 +272,7 @@ class Shell {
         this.settle(effect, { kind: 'dead', reason: effect.reason });
         return;
       case 'forget':
-        this.pendingBytes -= this.results.get(effect.result)?.sizeBytes ?? 0;
-        this.results.delete(effect.result);
+        this.results.forget(effect.result);
         return;
       default:
         throw new Error(`Broken invariant: no effect is of kind ${JSON.stringify(effect satisfies never)}`);
@@ -337,10 +304,7 @@ class Shell {
   }
 
   private settle({ job, tile }: { job: string; tile: string }, fate: TileFate): void {
-    const tiles = this.jobs.get(job);
-    tiles?.get(tile)?.resolve(fate);
-    // A late result of a tile that was given up is still welcome.
-    if (fate.kind === 'done') tiles?.delete(tile);
+    this.tiles.settle({ job, tile }, fate);
     this.grants.forgetTile(tile);
     this.options.observer.settled(fate.kind);
   }
@@ -349,7 +313,7 @@ class Shell {
     const peer = this.peers.get(session);
     if (peer === undefined) return;
     const granted = leases.flatMap((lease) => {
-      const work = this.jobs.get(lease.job)?.get(lease.tile)?.work;
+      const work = this.tiles.find(lease);
       return work === undefined ? [] : [{ lease, work }];
     });
     for (const message of this.grants.messages(peer, granted)) peer.send(message);
@@ -358,8 +322,8 @@ class Shell {
   private async verify(effect: Extract<LedgerEffect, { kind: 'verify' }>): Promise<void> {
     const { result, job, tile, workerKind } = effect;
     const { checks, checkOneIn, observer } = this.options;
-    const work = this.jobs.get(job)?.get(tile)?.work;
-    const pending = this.results.get(result);
+    const work = this.tiles.find({ job, tile });
+    const pending = this.results.find(result);
     if (work === undefined || pending?.body === undefined)
       return this.happen({ kind: 'invalid', result, reason: 'nobody waits for this tile' });
     const body = pending.body;
@@ -389,7 +353,7 @@ class Shell {
   /** Commits; a commit that failed may still have happened, so it is read back. */
   private async store({ result, job, tile }: Extract<LedgerEffect, { kind: 'store' }>): Promise<void> {
     const { engine, observer, log } = this.options;
-    const value = this.results.get(result)?.value;
+    const value = this.results.find(result)?.value;
     if (value === undefined) throw new Error('Broken invariant: what is stored has been verified');
     const endTimer = observer.timeCommit();
     try {
@@ -409,7 +373,7 @@ class Shell {
 
   private async solveHere({ job, tile }: Extract<LedgerEffect, { kind: 'solve-here' }>): Promise<void> {
     const { solver, checks } = this.options;
-    const work = this.jobs.get(job)?.get(tile)?.work;
+    const work = this.tiles.find({ job, tile });
     if (work === undefined) return;
     try {
       const solved = await solver.solve(work.problem, work.tile);
@@ -418,7 +382,7 @@ class Shell {
       const form = 'plain';
       const reply = await checks.check({ problem: work.problem, tile: work.tile, body, form, checkOneIn: 1 });
       if (reply.kind === 'refused') throw new Error(reply.reason);
-      const result = this.keep({ job, tile, sizeBytes, form, body: undefined, value: reply.value });
+      const result = this.results.keep({ sizeBytes, form, body: undefined, value: reply.value });
       this.happen({ kind: 'solved-here', job, tile, result, digest: reply.digest });
     } catch (error) {
       this.happen({ kind: 'unsolvable-here', job, tile, reason: reasonOf(error) });
