@@ -33,7 +33,13 @@ import {
   type TileNeuron,
   type TileResult,
 } from '../src/core/plan/tile.ts';
-import { cutTiles, layerProblemDigest, poolPass, reservePass } from '../src/core/plan/tiles.ts';
+import {
+  cutTiles,
+  layerProblemDigest,
+  poolPass,
+  reservePass,
+  tileBlocksFor,
+} from '../src/core/plan/tiles.ts';
 import { assignInputs, univariateGroups } from '../src/core/plan/univariate.ts';
 import {
   type MergedTiles,
@@ -280,13 +286,8 @@ class LayerRun {
 
   async pass(pass: number, neurons: readonly TileNeuron[]): Promise<void> {
     const { problemDigest, options } = this;
-    const { tileBlocks } = options;
-    const tiles = cutTiles(this.place, {
-      pass,
-      neurons,
-      problemDigest,
-      ...(tileBlocks === undefined ? {} : { tileBlocks }),
-    });
+    const tileBlocks = options.tileBlocks ?? tileBlocksFor(this.problem);
+    const tiles = cutTiles(this.place, { pass, neurons, problemDigest, tileBlocks });
     this.tilesKnown += tiles.length;
     const waiting = tiles[Symbol.iterator]();
     const verified = new Map<string, VerifiedTile>();

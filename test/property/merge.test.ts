@@ -98,7 +98,12 @@ async function smallTiles(): Promise<{ tiles: VerifiedTile[]; problem: LayerProb
   const passes = [...poolPass(place, wanted), ...reservePass(place, wanted, 0).slice(0, 2)];
   const tiles: VerifiedTile[] = [];
   for (const neuron of passes)
-    for (const tile of cutTiles(place, { pass: 0, neurons: [neuron], problemDigest: 'any' })) {
+    for (const tile of cutTiles(place, {
+      pass: 0,
+      neurons: [neuron],
+      problemDigest: 'any',
+      tileBlocks: 100_000,
+    })) {
       const result = await kernel.solve(first.problem, tile);
       const verdict = verifyTile(first.problem, { tile, result, isChecked: () => true });
       if (verdict.kind === 'refused') throw new Error(verdict.reason);

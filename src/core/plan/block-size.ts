@@ -6,6 +6,7 @@
  */
 import { misuse } from '../errors.ts';
 import { exactBlockSizeMax } from '../limits.ts';
+import { isEasyBlock } from './block-cost.ts';
 import type { LayerView } from './layer-view.ts';
 import { nonzeroWeights, type ProbeResult, type ProbeSetting, type ProbeSpec, probe } from './probe.ts';
 
@@ -106,9 +107,9 @@ function finalTrials(
   { setting, view, blocksPerWeight }: BlockSearch,
   spec: Omit<ProbeSpec, 'trials'>,
 ): number {
-  const halfSums = 2 ** (spec.blockSize / 2);
-  const subsetsWithin = (2 ** spec.blockSize * (2 * spec.tolerance + 1)) / 2 ** (setting.gridBits + 2);
-  const affordable = setting.rule === 'fewest' && subsetsWithin > 30 ? 192_000 : (192_000 * 64) / halfSums;
+  const { rule, gridBits } = setting;
+  const cheap = isEasyBlock({ ...spec, rule, gridBits });
+  const affordable = cheap ? 192_000 : (192_000 * 64) / 2 ** (spec.blockSize / 2);
   const blocksPerRow = blocksPerWeight * view.channels * view.taps;
   return Math.max(8_000, Math.min(192_000, affordable, 200 * blocksPerRow));
 }

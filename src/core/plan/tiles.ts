@@ -6,11 +6,14 @@
  */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
+import { blockMicroseconds } from './block-cost.ts';
 import { type LayerPlace, layerPlan, neuronBiasTarget, neuronTargets } from './layer-problem.ts';
 import type { LayerProblem, Tile, TileNeuron } from './tile.ts';
 
-/** Blocks per tile to aim at: some tenths of a second of work at easy tolerances. */
-const tileBlocksByDefault = 100_000;
+/** Time per tile to aim at, in microseconds of one core: half a second, or less where bytes rather than work bound a tile. */
+const tileMicroseconds = 500_000;
+/** Most blocks per tile: its result is about 100 kB on the wire. */
+const tileBlocksMax = 100_000;
 
 /** One pass over a layer. */
 export interface PassToCut {
@@ -18,7 +21,7 @@ export interface PassToCut {
   readonly neurons: readonly TileNeuron[];
   readonly problemDigest: string;
   /** Blocks per tile to aim at. */
-  readonly tileBlocks?: number;
+  readonly tileBlocks: number;
 }
 
 /** Returns hex SHA-256 over every field of a layer problem: two problems with one digest have one answer. */
@@ -104,11 +107,16 @@ export function reservePass(place: LayerPlace, missing: Int32Array, used: number
   return neurons;
 }
 
+/** Returns the blocks per tile to aim at for a layer: a function of the problem, so a resumed search cuts the same tiles. */
+export function tileBlocksFor(problem: LayerProblem): number {
+  const groups = problem.groupChannels.length;
+  const blockSize = groups === 0 ? 0 : Math.ceil(problem.groupColumns.length / groups);
+  const cost = blockMicroseconds({ ...problem, blockSize });
+  return Math.max(1, Math.min(tileBlocksMax, Math.round(tileMicroseconds / cost)));
+}
+
 /** Returns the tiles of one pass. */
-export function cutTiles(
-  place: LayerPlace,
-  { pass, neurons, problemDigest, tileBlocks = tileBlocksByDefault }: PassToCut,
-): Tile[] {
+export function cutTiles(place: LayerPlace, { pass, neurons, problemDigest, tileBlocks }: PassToCut): Tile[] {
   const blocksPerRow = place.view.channels * place.view.taps + 1;
   const tiles: Tile[] = [];
   let batch: TileNeuron[] = [];
@@ -125,7 +133,7 @@ export function cutTiles(
   return tiles;
 }
 
-function makeTile(place: LayerPlace, { pass, neurons, problemDigest }: PassToCut): Tile {
+function makeTile(place: LayerPlace, { pass, neurons, problemDigest }: Omit<PassToCut, 'tileBlocks'>): Tile {
   const size = place.view.channels * place.view.taps;
   const targets = new Int32Array(neurons.length * size);
   const biasTargets = new Float64Array(neurons.length);
