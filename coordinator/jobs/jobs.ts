@@ -22,7 +22,9 @@ import {
   encodeJobRequest,
   type JobRequest,
   jobIdOf,
+  type PlanOptionsJson,
   planOptionsOfJson,
+  planOptionsToJson,
 } from './job-request.ts';
 import { decodeJobResult, type JobResult } from './job-result.ts';
 import { DeadTile } from './job-solver.ts';
@@ -71,6 +73,12 @@ export interface JobStatus {
   readonly progress: JobProgress | null;
   /** Null until it is done. */
   readonly result: JobResult | null;
+  /** What was submitted; null where that cannot be read any more. */
+  readonly request: {
+    readonly networkBlob: string;
+    readonly targetSha256: string;
+    readonly options: PlanOptionsJson;
+  } | null;
 }
 
 /** All jobs of one coordinator. Whoever starts them closes them. */
@@ -355,7 +363,12 @@ function statusOf({ stored, request, phase, progress }: Entry): JobStatus {
     sequence,
     progress: progress(),
     result: decodeJobResult(result),
+    request: request === null ? null : describedRequest(request),
   };
+}
+
+function describedRequest({ networkBlob, targetSha256, options }: JobRequest): JobStatus['request'] {
+  return { networkBlob, targetSha256, options: planOptionsToJson(options) };
 }
 
 /** The first line of what went wrong. */

@@ -1,38 +1,24 @@
 /**
  * A search from target to sealed ticket: plan ─ solve ─ write ─ read back and verify ─ seal ─ compare over data ─ report.
  */
-import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ConstructEvent, type Construction, construct } from '../../coordinator/construct.ts';
 import { openLocalEngine } from '../../coordinator/engine/local-engine.ts';
 import { tileStoreOf } from '../../coordinator/engine/tile-store.ts';
 import { openPool } from '../../worker/node/pool.ts';
-import { decodeTicket, encodeTicket } from '../core/format/ticket-file.ts';
+import { encodeTicket } from '../core/format/ticket-file.ts';
 import { makePlan } from '../core/plan/make-plan.ts';
 import type { Plan } from '../core/plan/plan.ts';
-import { type CheckSubject, checkFunction, checkResiduals, secondsSince } from './check-ticket.ts';
-import { fileSha256 } from './file-digest.ts';
-import type { LoadedData } from './load-data.ts';
-import type { LoadedTarget } from './load-target.ts';
+import { secondsSince } from './check-ticket.ts';
+import { finishRun, type SearchTask } from './finish-run.ts';
 import { estimatePlan, type PlanEstimate } from './plan-estimate.ts';
 import type { Progress } from './progress.ts';
 import { formatCount, formatSeconds } from './report/format-number.ts';
 import { isTelling, layerTitle } from './report/layer-name.ts';
-import { modelCard } from './report/model-card.ts';
-import { type Summary, summarise } from './report/summary.ts';
-import { appendMetrics, runFiles, seal, writeDurably, writePartial } from './run-folder.ts';
-import type { SearchOptions } from './search-options.ts';
+import type { Summary } from './report/summary.ts';
+import { appendMetrics, runFiles } from './run-folder.ts';
 import { abortable, timeProbes } from './timed-solver.ts';
 import { unlessAborted } from './unless-aborted.ts';
-
-/** Everything a search works with. */
-export interface SearchTask {
-  readonly target: LoadedTarget;
-  readonly options: SearchOptions;
-  readonly data: LoadedData | null;
-  readonly progress: Progress;
-  readonly signal: AbortSignal;
-}
 
 /** A plan and what it will cost. */
 export interface EstimatedPlan {
@@ -73,55 +59,18 @@ export async function planSearch({
  * @throws the signal's reason when it aborts; likewise.
  */
 export async function runSearch(task: SearchTask, folder: string): Promise<Summary> {
-  const { target, options, progress } = task;
   const planned = await planSearch(task);
   const solved = await solve(task, planned, folder);
-  const bytes = encodeTicket(solved.construction.ticket);
-  writePartial(folder, runFiles.partialTicket, bytes);
-  const written = readFileSync(join(folder, runFiles.partialTicket));
-  const decoded = decodeTicket(written);
-  const subject: CheckSubject = { decoded, target, threads: options.threads, progress, signal: task.signal };
-  progress.say(
-    `Verifying: every residual of ${formatCount(planned.estimate.blocks)} blocks, from the written file …`,
-  );
-  const residuals = await checkResiduals(subject);
-  if (residuals.fault === null) seal(folder, runFiles.partialTicket, runFiles.ticket);
-  const compared = residuals.fault === null && task.data !== null ? await compare(subject, task.data) : null;
-  const summary = summarise({
-    name: options.name ?? target.name,
-    ticket: decoded.ticket,
-    target,
-    verdict: residuals.verdict,
-    fault: residuals.fault,
-    evaluation: compared?.evaluation ?? null,
+  return finishRun(task, folder, {
+    ticket: encodeTicket(solved.construction.ticket),
+    blocks: planned.estimate.blocks,
     search: {
       misses: solved.construction.missedRows,
       missingCopies: solved.construction.missingCopies,
       blocksPerSecond: solved.blocksPerSecond,
     },
-    seconds: {
-      plan: planned.seconds,
-      solve: solved.seconds,
-      verify: residuals.seconds,
-      evaluate: compared?.seconds ?? null,
-    },
-    ticketBytes: written.length,
-    ticketSha256: fileSha256(written),
+    seconds: { plan: planned.seconds, solve: solved.seconds },
   });
-  if (residuals.fault === null) writeReport(task, folder, summary);
-  return summary;
-}
-
-async function compare(subject: CheckSubject, data: LoadedData): ReturnType<typeof checkFunction> {
-  subject.progress.say(`Comparing target and ticket on ${formatCount(data.count)} images …`);
-  return checkFunction(subject, data);
-}
-
-/** The summary comes last, since it marks the run as complete; the solved tiles are of no more use then. */
-function writeReport({ target, options }: SearchTask, folder: string, summary: Summary): void {
-  writeDurably(folder, runFiles.card, modelCard(summary, { target, options, folder }));
-  writeDurably(folder, runFiles.summary, `${JSON.stringify(summary, null, 2)}\n`);
-  rmSync(join(folder, runFiles.state), { recursive: true, force: true });
 }
 
 interface Solved {

@@ -1,0 +1,79 @@
+/**
+ * The end of a search, wherever the ticket was found: write ─ read back and verify ─ seal ─ compare over data ─ report.
+ */
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { decodeTicket } from '../core/format/ticket-file.ts';
+import { type CheckSubject, checkFunction, checkResiduals } from './check-ticket.ts';
+import { fileSha256 } from './file-digest.ts';
+import type { LoadedData } from './load-data.ts';
+import type { LoadedTarget } from './load-target.ts';
+import type { Progress } from './progress.ts';
+import { formatCount } from './report/format-number.ts';
+import { modelCard } from './report/model-card.ts';
+import { type Summary, type SummarySources, summarise } from './report/summary.ts';
+import { runFiles, seal, writeDurably, writePartial } from './run-folder.ts';
+import type { SearchOptions } from './search-options.ts';
+
+/** Everything a search works with. */
+export interface SearchTask {
+  readonly target: LoadedTarget;
+  readonly options: SearchOptions;
+  readonly data: LoadedData | null;
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+}
+
+/** What a search has found. */
+export interface FoundTicket {
+  /** The ticket file. */
+  readonly ticket: Uint8Array;
+  /** Blocks in copies, for the display; null where nobody knows. */
+  readonly blocks: number | null;
+  readonly search: SummarySources['search'];
+  readonly seconds: { readonly plan: number | null; readonly solve: number | null };
+}
+
+/**
+ * Checks a ticket and fills the run folder. A ticket that does not verify stays unsealed and makes the summary say so.
+ * @throws TombolaError when the ticket cannot be read or written.
+ * @throws the signal's reason when it aborts.
+ */
+export async function finishRun(task: SearchTask, folder: string, found: FoundTicket): Promise<Summary> {
+  const { target, options, progress, signal } = task;
+  writePartial(folder, runFiles.partialTicket, found.ticket);
+  const written = readFileSync(join(folder, runFiles.partialTicket));
+  const decoded = decodeTicket(written);
+  const subject: CheckSubject = { decoded, target, threads: options.threads, progress, signal };
+  const blocks = found.blocks === null ? '' : ` of ${formatCount(found.blocks)} blocks`;
+  progress.say(`Verifying: every residual${blocks}, from the written file …`);
+  const residuals = await checkResiduals(subject);
+  if (residuals.fault === null) seal(folder, runFiles.partialTicket, runFiles.ticket);
+  const compared = residuals.fault === null && task.data !== null ? await compare(subject, task.data) : null;
+  const summary = summarise({
+    name: options.name ?? target.name,
+    ticket: decoded.ticket,
+    target,
+    verdict: residuals.verdict,
+    fault: residuals.fault,
+    evaluation: compared?.evaluation ?? null,
+    search: found.search,
+    seconds: { ...found.seconds, verify: residuals.seconds, evaluate: compared?.seconds ?? null },
+    ticketBytes: written.length,
+    ticketSha256: fileSha256(written),
+  });
+  if (residuals.fault === null) writeReport(task, folder, summary);
+  return summary;
+}
+
+async function compare(subject: CheckSubject, data: LoadedData): ReturnType<typeof checkFunction> {
+  subject.progress.say(`Comparing target and ticket on ${formatCount(data.count)} images …`);
+  return checkFunction(subject, data);
+}
+
+/** The summary comes last, since it marks the run as complete; the solved tiles are of no more use then. */
+function writeReport({ target, options }: SearchTask, folder: string, summary: Summary): void {
+  writeDurably(folder, runFiles.card, modelCard(summary, { target, options, folder }));
+  writeDurably(folder, runFiles.summary, `${JSON.stringify(summary, null, 2)}\n`);
+  rmSync(join(folder, runFiles.state), { recursive: true, force: true });
+}
