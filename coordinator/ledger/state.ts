@@ -207,7 +207,7 @@ export function emptyLedger(settings: LedgerSettings): Ledger {
     lastNow: Number.NaN,
     stalledMs: 0,
     pausedUntil: Number.NEGATIVE_INFINITY,
-    chance: settings.seed >>> 0 || 1,
+    chance: scrambled(settings.seed),
     effects: [],
   };
 }
@@ -225,4 +225,11 @@ export function nextChance(ledger: Ledger): number {
   word ^= word << 5;
   ledger.chance = word >>> 0;
   return ledger.chance / 2 ** 32;
+}
+
+/** Spreads a seed's bits over the word, so that small seeds do not begin with small numbers (MurmurHash3's finalizer, Appleby 2011). */
+function scrambled(seed: number): number {
+  let word = Math.imul(seed ^ (seed >>> 16), 0x85ebca6b);
+  word = Math.imul(word ^ (word >>> 13), 0xc2b2ae35);
+  return (word ^ (word >>> 16)) >>> 0 || 1;
 }

@@ -14,7 +14,7 @@ const connectsPerMinuteMax = 60;
 /** What one seed came to. */
 export interface Tally {
   lies: number;
-  /** False "no subset here" sent by workers that were already known for good results. */
+  /** False "no subset here" of workers that had sent ten good results since the last bad one. */
   knownLies: number;
   /** Of these, how many were believed. */
   slipped: number;
@@ -95,6 +95,12 @@ export class Auditor {
     );
   }
 
+  /** A false "no subset here" has passed verification, as it does. */
+  deceived(worker: string, ledger: Ledger): void {
+    const good = ledger.workers.get(worker)?.good ?? 0;
+    if (good >= defaultLedgerSettings.strangerResultCount) this.tally.knownLies++;
+  }
+
   /** A result is believed and on its way into the store. */
   stored(
     job: string,
@@ -105,7 +111,7 @@ export class Auditor {
     promise(!this.world.isHonest(result.worker), 'honest workers send the one right result');
     promise(this.world.mayDeceive(result.worker), `a stranger’s false miss is caught (${result.worker})`);
     this.slippedKeys.add(`${job}/${tile}`);
-    this.tally.slipped = this.slippedKeys.size;
+    this.tally.slipped++;
   }
 
   /** The store says that a result is new. */

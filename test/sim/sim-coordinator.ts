@@ -276,6 +276,7 @@ export class SimCoordinator {
       shell?.believesOtherTiles === true &&
       [...Array(poolSize).keys()].some((base) => verifyBody(base, pending.body).isValid);
     if (verdict.isValid || shell?.skipsVerify === true || otherIsValid) {
+      if (pending.body !== honestBody(toy.base)) this.world.audit.deceived(pending.worker, this.ledger);
       let digest = hashText(pending.body).toString(16);
       if (shell?.sameDigest === true) digest = 'same';
       if (shell?.randomDigest === true) digest = result;

@@ -275,7 +275,6 @@ export class SimWorker {
         return lie(this.name.length % 2 === 0 ? 'false-miss' : 'all-missed');
       case 'sleeper':
         if (this.solvedCount < 12) return honestBody(base);
-        world.audit.tally.knownLies++;
         return lie('false-miss');
       default:
         return honestBody(base);

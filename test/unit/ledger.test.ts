@@ -1,0 +1,409 @@
+import { describe, expect, test } from 'vitest';
+import type { LedgerSettings } from '../../coordinator/ledger/settings.ts';
+import {
+  apply,
+  createLedger,
+  type LedgerEffect,
+  type LedgerEvent,
+  ledgerStatus,
+} from '../../coordinator/ledger.ts';
+
+/** A ledger with a job and a clock to turn. */
+function deskOf(tileCount: number, settings: Partial<LedgerSettings> = {}) {
+  const ledger = createLedger(settings);
+  let now = 0;
+  let results = 0;
+  const happen = (event: LedgerEvent): LedgerEffect[] => apply(ledger, now, event);
+  const desk = {
+    ledger,
+    happen,
+    status: () => ledgerStatus(ledger, now),
+    add: (job: string, count: number, priority = 0) => {
+      happen({ kind: 'job-added', job, priority });
+      const tiles = Array.from({ length: count }, (_, index) => ({ tile: `${job}${index}`, blocks: 10 }));
+      return happen({ kind: 'tiles-added', job, tiles });
+    },
+    join: (session: string, workerKind: 'trusted' | 'volunteer' = 'trusted', worker = `w-${session}`) =>
+      happen({ kind: 'worker-joined', session, worker, workerKind, threads: 1 }),
+    want: (session: string, slots = 1) => happen({ kind: 'wanted', session, slots }),
+    result: (session: string, tile: string, claimsMisses = false) => {
+      const result = `r${++results}`;
+      const effects = happen({ kind: 'result', session, job: 'j', tile, result, claimsMisses });
+      return { result, effects };
+    },
+    /** Sends a result and has it verified; returns what follows from that. */
+    verified: (session: string, tile: string, digest = 'honest', claimsMisses = false) => {
+      const { result } = desk.result(session, tile, claimsMisses);
+      return { result, effects: happen({ kind: 'verified', result, digest, claimsMisses }) };
+    },
+    /** Lets time pass in ticks of a second, as the shell does. */
+    pass: (ms: number) => {
+      const effects: LedgerEffect[] = [];
+      for (const end = now + ms; now < end; ) {
+        now = Math.min(end, now + 1_000);
+        for (const { session } of [...ledger.sessions.values()])
+          effects.push(...happen({ kind: 'beat', session }));
+        effects.push(...happen({ kind: 'tick' }));
+      }
+      return effects;
+    },
+    /** Time passes in which the shell does not run. */
+    stall: (ms: number) => {
+      now += ms;
+    },
+  };
+  desk.add('j', tileCount);
+  return desk;
+}
+
+const kinds = (effects: readonly LedgerEffect[]): string[] => effects.map(({ kind }) => kind);
+const granted = (effects: readonly LedgerEffect[]): string[] =>
+  effects.flatMap((effect) => (effect.kind === 'grant' ? effect.leases.map(({ tile }) => tile) : []));
+const refusal = (effects: readonly LedgerEffect[]) => effects.find((effect) => effect.kind === 'refuse');
+
+describe('a result', () => {
+  test('is verified, stored and only then acknowledged', () => {
+    const desk = deskOf(1);
+    desk.join('a');
+    expect(granted(desk.want('a'))).toEqual(['j0']);
+    const { result, effects } = desk.result('a', 'j0');
+    expect(kinds(effects)).toEqual(['verify']);
+    expect(kinds(desk.happen({ kind: 'verified', result, digest: 'x' }))).toEqual(['store']);
+    expect(kinds(desk.happen({ kind: 'stored', result, outcome: 'new' }))).toEqual([
+      'acknowledge',
+      'forget',
+      'tile-done',
+    ]);
+    expect(desk.status().jobs[0]?.counts.done).toBe(1);
+  });
+
+  test('is accepted from whoever sends it, leased or not', () => {
+    const desk = deskOf(1);
+    desk.join('a');
+    expect(kinds(desk.verified('a', 'j0').effects)).toEqual(['store']);
+  });
+
+  test('of a tile that is done is acknowledged as a duplicate without a second look', () => {
+    const desk = deskOf(1);
+    desk.join('a');
+    const { result } = desk.verified('a', 'j0');
+    desk.happen({ kind: 'stored', result, outcome: 'new' });
+    const { effects } = desk.result('a', 'j0');
+    expect(effects).toMatchObject([{ kind: 'acknowledge', outcome: 'duplicate' }, { kind: 'forget' }]);
+  });
+
+  test('of a tile that nobody has is refused for good', () => {
+    const desk = deskOf(1);
+    desk.join('a');
+    expect(refusal(desk.result('a', 'unknown').effects)).toMatchObject({ code: 'unknown-tile', retryMs: 0 });
+  });
+
+  test('sent again on another connection is answered there', () => {
+    const desk = deskOf(1);
+    desk.join('a', 'trusted', 'w');
+    const { result } = desk.verified('a', 'j0');
+    desk.happen({ kind: 'worker-left', session: 'a' });
+    desk.join('b', 'trusted', 'w');
+    expect(kinds(desk.result('b', 'j0').effects)).toEqual(['forget']);
+    expect(desk.happen({ kind: 'stored', result, outcome: 'new' })).toContainEqual({
+      kind: 'acknowledge',
+      session: 'b',
+      job: 'j',
+      tile: 'j0',
+      outcome: 'new',
+    });
+  });
+
+  test('that the store does not take is asked for again, and nothing is granted meanwhile', () => {
+    const desk = deskOf(2);
+    desk.join('a');
+    const { result } = desk.verified('a', 'j0');
+    const effects = desk.happen({ kind: 'store-failed', result, reason: 'full', retryMs: 5_000 });
+    expect(refusal(effects)).toMatchObject({ code: 'storage', retryMs: 5_000 });
+    expect(granted(desk.want('a'))).toEqual([]);
+    expect(desk.status().isPaused).toBe(true);
+    expect(granted(desk.pass(6_000))).toEqual(['j1']);
+  });
+
+  test('twice stored counts once', () => {
+    const desk = deskOf(1);
+    desk.join('a');
+    const { result } = desk.verified('a', 'j0');
+    desk.happen({ kind: 'stored', result, outcome: 'new' });
+    expect(desk.happen({ kind: 'stored', result, outcome: 'new' })).toEqual([]);
+    expect(desk.status().jobs[0]?.blocksDone).toBe(10);
+  });
+});
+
+describe('leases', () => {
+  test('of a worker that leaves are open again at once', () => {
+    const desk = deskOf(1);
+    desk.join('a');
+    desk.join('b');
+    desk.want('a');
+    desk.want('b');
+    expect(granted(desk.happen({ kind: 'worker-left', session: 'a' }))).toEqual(['j0']);
+  });
+
+  test('end at their deadline, and what comes late is welcome', () => {
+    const desk = deskOf(1, { tileLeaseCountMax: 1 });
+    desk.join('a');
+    desk.want('a');
+    desk.pass(62_000);
+    expect(desk.status().jobs[0]?.counts.open).toBe(1);
+    expect(kinds(desk.verified('a', 'j0').effects)).toEqual(['store']);
+  });
+
+  test('outlive a stall of the coordinator', () => {
+    const desk = deskOf(1);
+    desk.join('a');
+    desk.want('a');
+    desk.stall(3_600_000);
+    expect(kinds(desk.happen({ kind: 'tick' }))).toEqual([]);
+    expect(desk.status().sessions[0]?.leases).toBe(1);
+  });
+
+  test('of a silent session end after three heartbeats', () => {
+    const desk = deskOf(1);
+    desk.join('a');
+    desk.want('a');
+    for (let second = 0; second < 32; second++) {
+      desk.stall(1_000);
+      const effects = desk.happen({ kind: 'tick' });
+      if (second < 29) expect(effects).toEqual([]);
+    }
+    expect(desk.status().sessions).toEqual([]);
+    expect(desk.status().openTiles).toBe(1);
+  });
+
+  test('come to nothing five times before the coordinator solves the tile itself', () => {
+    const desk = deskOf(1);
+    desk.join('a');
+    for (let attempt = 1; attempt <= 5; attempt++) {
+      expect(granted(desk.want('a'))).toEqual(['j0']);
+      const effects = desk.happen({ kind: 'given-back', session: 'a', job: 'j', tile: 'j0' });
+      expect(kinds(effects)).toEqual(attempt === 5 ? ['solve-here'] : []);
+      desk.pass(400_000);
+    }
+    const effects = desk.happen({ kind: 'solved-here', job: 'j', tile: 'j0', result: 'own', digest: 'x' });
+    expect(effects).toEqual([{ kind: 'store', result: 'own', job: 'j', tile: 'j0' }]);
+  });
+
+  test('of a tile that not even the coordinator can solve are no more, until it is asked for again', () => {
+    const desk = deskOf(1, { tileAttemptMax: 1 });
+    desk.join('a');
+    desk.want('a');
+    desk.happen({ kind: 'given-back', session: 'a', job: 'j', tile: 'j0' });
+    const effects = desk.happen({ kind: 'unsolvable-here', job: 'j', tile: 'j0', reason: 'no kernel' });
+    expect(effects).toEqual([{ kind: 'tile-dead', job: 'j', tile: 'j0', reason: 'no kernel' }]);
+    desk.happen({ kind: 'tiles-added', job: 'j', tiles: [{ tile: 'j0', blocks: 10 }] });
+    expect(desk.status().jobs[0]?.counts).toMatchObject({ dead: 0, open: 1 });
+  });
+
+  test('follow a worker to its next connection', () => {
+    const desk = deskOf(1);
+    desk.join('a', 'trusted', 'w');
+    desk.want('a');
+    desk.join('b', 'trusted', 'w');
+    desk.happen({ kind: 'holds', session: 'b', job: 'j', tile: 'j0' });
+    expect(desk.happen({ kind: 'worker-left', session: 'a' })).toEqual([]);
+    expect(desk.status().jobs[0]?.counts.leased).toBe(1);
+  });
+
+  test('of a removed job are cancelled', () => {
+    const desk = deskOf(1);
+    desk.join('a');
+    desk.want('a');
+    expect(kinds(desk.happen({ kind: 'job-removed', job: 'j' }))).toEqual(['cancel']);
+    expect(desk.status()).toMatchObject({ jobs: [], openTiles: 0 });
+  });
+});
+
+describe('a volunteer’s miss', () => {
+  test('is believed when another worker finds the same', () => {
+    const desk = deskOf(1);
+    desk.join('a', 'volunteer');
+    desk.join('b', 'volunteer');
+    desk.want('a');
+    desk.want('b');
+    const first = desk.verified('a', 'j0', 'same', true);
+    expect(granted(first.effects)).toEqual(['j0']);
+    const second = desk.verified('b', 'j0', 'same', true);
+    expect(kinds(second.effects)).toEqual(['store']);
+    const stored = desk.happen({ kind: 'stored', result: second.result, outcome: 'new' });
+    expect(stored.filter(({ kind }) => kind === 'acknowledge')).toHaveLength(2);
+  });
+
+  test('is never confirmed by the same worker on another connection', () => {
+    const desk = deskOf(1);
+    desk.join('a', 'volunteer', 'w');
+    desk.verified('a', 'j0', 'lie', true);
+    desk.join('b', 'volunteer', 'w');
+    expect(granted(desk.want('b'))).toEqual([]);
+    expect(kinds(desk.verified('b', 'j0', 'lie', true).effects)).toEqual([]);
+    expect(desk.status().heldResults).toBe(1);
+  });
+
+  test('that a trusted worker contradicts is a bad result', () => {
+    const desk = deskOf(1);
+    desk.join('a', 'volunteer');
+    desk.join('b');
+    desk.verified('a', 'j0', 'lie', true);
+    const { effects } = desk.verified('b', 'j0', 'truth');
+    expect(refusal(effects)).toMatchObject({ session: 'a', code: 'residual', retryMs: 0 });
+    expect(kinds(effects)).toContain('store');
+  });
+
+  test('that another volunteer contradicts is settled by the coordinator, whoever is right', () => {
+    for (const truth of ['one', 'other']) {
+      const desk = deskOf(1);
+      desk.join('a', 'volunteer');
+      desk.join('b', 'volunteer');
+      desk.verified('a', 'j0', 'one', true);
+      expect(kinds(desk.verified('b', 'j0', 'other', true).effects)).toEqual(['solve-here']);
+      const effects = desk.happen({
+        kind: 'solved-here',
+        job: 'j',
+        tile: 'j0',
+        result: 'own',
+        digest: truth,
+      });
+      expect(refusal(effects)).toMatchObject({ session: truth === 'one' ? 'b' : 'a', code: 'residual' });
+    }
+  });
+
+  test('that nobody else can look at is solved by the coordinator after a while', () => {
+    const desk = deskOf(1);
+    desk.join('a', 'volunteer');
+    desk.verified('a', 'j0', 'x', true);
+    expect(kinds(desk.pass(59_000))).not.toContain('solve-here');
+    expect(kinds(desk.pass(3_000))).toContain('solve-here');
+  });
+
+  test('passes unchecked fifty times in a row in fewer than 1 % of cases, however well known the liar', () => {
+    let undetected = 0;
+    const trials = 3_000;
+    for (let seed = 1; seed <= trials; seed++) {
+      const desk = deskOf(60, { seed: Math.imul(seed, 0x9e3779b1) >>> 0, canonicalCheckOneIn: 1e9 });
+      desk.join('a', 'volunteer');
+      let wasHeld = false;
+      for (let tile = 0; tile < 60 && !wasHeld; tile++) {
+        desk.want('a', 1);
+        const { result, effects } = desk.verified('a', `j${tile}`, 'x', tile >= 10);
+        wasHeld = !effects.some(({ kind }) => kind === 'store');
+        if (!wasHeld) desk.happen({ kind: 'stored', result, outcome: 'new' });
+      }
+      if (!wasHeld) undetected++;
+    }
+    expect(undetected).toBeGreaterThan(0);
+    expect(undetected / trials).toBeLessThan(0.01);
+  });
+});
+
+describe('trust', () => {
+  test('three bad results put a worker in quarantine, twice as long the second time', () => {
+    const desk = deskOf(20);
+    desk.join('a', 'volunteer');
+    const sendBad = (count: number): LedgerEffect[] => {
+      let effects: LedgerEffect[] = [];
+      for (let index = 0; index < count; index++) {
+        const { result } = desk.result('a', `j${index}`);
+        effects = desk.happen({ kind: 'invalid', result, reason: 'residual' });
+      }
+      return effects;
+    };
+    expect(kinds(sendBad(2))).not.toContain('slow');
+    expect(sendBad(1)).toContainEqual({ kind: 'slow', session: 'a', retryMs: 600_000 });
+    expect(refusal(desk.result('a', 'j9').effects)).toMatchObject({ code: 'quarantine', retryMs: 600_000 });
+    expect(granted(desk.want('a'))).toEqual([]);
+    desk.pass(600_000);
+    expect(sendBad(3)).toContainEqual({ kind: 'slow', session: 'a', retryMs: 1_200_000 });
+  });
+
+  test('a stranger gets one tile, and twice as many with each good result', () => {
+    const desk = deskOf(100);
+    desk.join('a', 'volunteer');
+    expect(granted(desk.want('a', 64))).toHaveLength(1);
+    const { result } = desk.verified('a', 'j0');
+    desk.happen({ kind: 'stored', result, outcome: 'new' });
+    expect(desk.status().sessions[0]?.quota).toBe(2);
+  });
+
+  test('a worker that only gives back has to wait longer each time', () => {
+    const desk = deskOf(100);
+    desk.join('a', 'volunteer');
+    let grants = granted(desk.want('a')).length;
+    for (let second = 0; second < 120; second++) {
+      for (const tile of [...(desk.ledger.sessions.get('a')?.leases.keys() ?? [])])
+        desk.happen({ kind: 'given-back', session: 'a', job: 'j', tile: tile.tile });
+      grants += granted(desk.want('a')).length;
+      grants += granted(desk.pass(1_000)).length;
+    }
+    expect(grants).toBeLessThan(10);
+  });
+
+  test('results of one stranger under way are bounded', () => {
+    const desk = deskOf(20);
+    desk.join('a', 'volunteer');
+    for (let index = 0; index < 4; index++)
+      expect(kinds(desk.result('a', `j${index}`).effects)).toContain('verify');
+    expect(refusal(desk.result('a', 'j4').effects)).toMatchObject({ code: 'quota' });
+  });
+});
+
+describe('the scheduler', () => {
+  test('serves the highest priority first and lets equals take turns', () => {
+    const desk = deskOf(0);
+    desk.add('low', 2, 1);
+    desk.add('x', 2, 5);
+    desk.add('y', 2, 5);
+    desk.join('a');
+    const order: string[] = [];
+    for (let index = 0; index < 6; index++) {
+      const [tile] = granted(desk.want('a'));
+      order.push(tile ?? '');
+      const job = (tile ?? '').slice(0, -1);
+      const result = `o${index}`;
+      desk.happen({ kind: 'result', session: 'a', job, tile: tile ?? '', result, claimsMisses: false });
+      desk.happen({ kind: 'verified', result, digest: 'x' });
+      desk.happen({ kind: 'stored', result, outcome: 'new' });
+    }
+    expect(order).toEqual(['x0', 'y0', 'x1', 'y1', 'low0', 'low1']);
+  });
+
+  test('gives a second copy of what takes too long, to another worker, and one only', () => {
+    const desk = deskOf(17);
+    desk.join('a');
+    desk.join('slow');
+    expect(granted(desk.want('slow'))).toEqual(['j0']);
+    for (let index = 1; index < 17; index++) {
+      desk.want('a');
+      const { result } = desk.verified('a', `j${index}`);
+      desk.happen({ kind: 'stored', result, outcome: 'new' });
+    }
+    desk.join('b');
+    desk.want('slow', 2);
+    desk.want('a', 4);
+    desk.want('b', 4);
+    const effects = desk.pass(20_000);
+    expect(granted(effects)).toEqual(['j0']);
+    expect(effects.find(({ kind }) => kind === 'grant')).not.toMatchObject({ session: 'slow' });
+    const { result } = desk.verified('a', 'j0');
+    const stored = desk.happen({ kind: 'stored', result, outcome: 'new' });
+    expect(stored).toContainEqual({ kind: 'cancel', session: 'slow', job: 'j', tile: 'j0' });
+  });
+
+  test('gives a fast worker seconds of work and leaves some to others', () => {
+    const desk = deskOf(10_000);
+    desk.join('a');
+    for (let index = 0; index < 50; index++) {
+      desk.want('a');
+      desk.stall(100);
+      const { result } = desk.verified('a', `j${index}`);
+      desk.happen({ kind: 'stored', result, outcome: 'new' });
+    }
+    const count = granted(desk.want('a', 1_000)).length;
+    expect(count).toBeGreaterThan(30);
+    expect(count).toBeLessThan(80);
+  });
+});
