@@ -8,7 +8,7 @@ import type { Engine } from './engine/engine.ts';
 import { GatewaySession } from './gateway/gateway-session.ts';
 import { openLedgerShell } from './gateway/ledger-shell.ts';
 import { silentObserver } from './gateway/metrics.ts';
-import { openTileCheckPool } from './gateway/tile-check-pool.ts';
+import { localTileChecks, openTileCheckPool } from './gateway/tile-check-pool.ts';
 import type { LedgerPort } from './jobs/ledger-port.ts';
 
 /** What it works with; whoever made these closes them. */
@@ -18,7 +18,7 @@ export interface InProcessOptions {
   readonly solver: Solver;
   /** Hex SHA-256 of the kernel that workers have to run. */
   readonly build: string;
-  /** Threads that check results. */
+  /** Threads that check results; 0: the caller's own. */
   readonly checkThreads: number;
   /** One copy in so many is checked on arrival. */
   readonly checkOneIn: number;
@@ -39,7 +39,8 @@ const tickMs = 250;
 /** Returns a coordinator for the workers of this process, all of them trusted. */
 export function openInProcess(options: InProcessOptions): InProcessCoordinator {
   const { engine, solver, build, checkOneIn } = options;
-  const checks = openTileCheckPool({ threads: options.checkThreads });
+  const { checkThreads } = options;
+  const checks = checkThreads === 0 ? localTileChecks() : openTileCheckPool({ threads: checkThreads });
   const nowMs = (): number => performance.now();
   const log = (): void => undefined;
   const shell = openLedgerShell({

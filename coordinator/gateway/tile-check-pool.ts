@@ -4,6 +4,7 @@ import { misuse } from '../../src/core/errors.ts';
 import { poolThreadsMax } from '../../src/core/limits.ts';
 import type { LayerProblem } from '../../src/core/plan/tile.ts';
 import { withSharedArrays } from '../shared-arrays.ts';
+import { checkTile } from './check-tile.ts';
 import type { TileCheckReply, TileCheckTask } from './tile-check-task.ts';
 
 /** Threads that check results. Whoever opens them closes them. */
@@ -45,13 +46,18 @@ export function openTileCheckPool({ threads }: { readonly threads: number }): Ti
     check: async (task) =>
       await piscina.run(
         { ...task, problem: sharedOnce(task.problem) },
-        withoutPrototype({ name: 'checkTile', transferList: owned(task.body) }),
+        withoutPrototype({ name: 'checkOnThread', transferList: owned(task.body) }),
       ),
     close: () => {
       closing ??= piscina.destroy();
       return closing;
     },
   };
+}
+
+/** Returns checks on the caller's own thread: for where there are no sockets to keep waiting and results are few. */
+export function localTileChecks(): TileCheckPool {
+  return { check: async (task) => checkTile(task), close: async () => undefined };
 }
 
 /** A body that shares its memory with others is copied instead. */

@@ -18,6 +18,9 @@ export interface InProcessConstruction
   readonly engine: Engine;
 }
 
+/** Checking one copy in 16 costs a fortieth of finding it at the easiest tolerances; fewer threads leave this one idle enough. */
+const threadsPerChecker = 8;
+
 /** The one job of such an engine. */
 const job = 'search';
 
@@ -35,10 +38,11 @@ export async function constructInProcess(
     engine,
     solver: pool,
     build: kernelDigest,
-    checkThreads: 1,
+    checkThreads: Math.floor(threads / threadsPerChecker),
     checkOneIn,
   });
-  const worker = await runWorker({
+  // Its self-test runs while the first tiles are cut.
+  const starting = runWorker({
     urls: ['in-process:'],
     threads,
     token: '',
@@ -54,7 +58,7 @@ export async function constructInProcess(
     const tiles = { job, store, ledger: port, committed: await store.committedTiles(job), signal };
     port.addJob(job, 0);
     signal.addEventListener('abort', stop, { once: true });
-    return await construct(plan, network, {
+    const construction = construct(plan, network, {
       solver: jobSolver(tiles),
       store: committedTileStore(tiles),
       targetSha256,
@@ -62,10 +66,14 @@ export async function constructInProcess(
       onEvent,
       signal,
     });
+    return await Promise.race([construction, starting.then(() => construction)]);
   } finally {
     signal.removeEventListener('abort', stop);
     port.removeJob(job);
-    await worker.close();
+    await starting.then(
+      (worker) => worker.close(),
+      () => undefined,
+    );
     await coordinator.close();
     await pool.close();
   }
