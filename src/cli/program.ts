@@ -6,8 +6,12 @@ import { misuse } from '../core/errors.ts';
 import { type CommandProcess, commandContext, type Outcome } from './command-context.ts';
 import { exampleCommand } from './commands/example.ts';
 import { inspectCommand } from './commands/inspect.ts';
+import { cancelCommand, fetchCommand, statusCommand, statusOptions, submitCommand } from './commands/jobs.ts';
 import { planCommand, resumeCommand, searchCommand } from './commands/search.ts';
+import { serveCommand, serveOptions } from './commands/serve.ts';
+import { tokenCommand, tokenCommandOptions } from './commands/token.ts';
 import { verifyCommand } from './commands/verify.ts';
+import { workerCommand, workerOptions } from './commands/worker.ts';
 import { mergeOptions, readConfigFile } from './config-file.ts';
 import {
   dataOptions,
@@ -19,6 +23,7 @@ import {
   scalingOptions,
   sharedOptions,
 } from './option-table.ts';
+import { connectionOptions, remoteSearchOptions, retryOption } from './remote/connection-options.ts';
 import { tombolaVersion } from './version.ts';
 
 /** Options that choose what a command does rather than what it finds. */
@@ -47,6 +52,7 @@ export function tombolaProgram(process_: CommandProcess, report: (outcome: Outco
   add('search [target]', 'find a ticket, verify it, and write a run folder', [
     ...searchRows,
     ...outputOptions,
+    ...remoteSearchOptions,
   ])
     .option('--config <FILE>', 'options in YAML or JSON; the command line wins')
     .option('--resume <DIR>', 'go on with an interrupted run, with its own options')
@@ -74,7 +80,62 @@ export function tombolaProgram(process_: CommandProcess, report: (outcome: Outco
   ]).action(async (_, command: Command) => {
     report(await exampleCommand(optionsOf(command), contextOf(process_, command)));
   });
+  addJobCommands(add, process_, report);
+  addServices(add, process_, report);
   return program;
+}
+
+type Add = (usage: string, help: string, rows: readonly OptionRow[]) => Command;
+
+function addJobCommands(add: Add, process_: CommandProcess, report: (outcome: Outcome) => void): void {
+  const submitRows = [...planOptions, ...scalingOptions, ...sharedOptions.slice(1), ...namingOptions];
+  const remoteRows = remoteSearchOptions.filter(({ name }) => name !== retryOption.name);
+  add('submit <target>', 'have a coordinator search for a ticket, and print the job', [
+    ...submitRows,
+    ...remoteRows,
+  ])
+    .option('--config <FILE>', 'options in YAML or JSON; the command line wins')
+    .action(async (target: string, _, command: Command) => {
+      report(await submitCommand(target, optionsOf(command), contextOf(process_, command)));
+    });
+  add('status [job]', "print how a coordinator's jobs and workers do", statusOptions).action(
+    async (job: string | undefined, _, command: Command) => {
+      report(await statusCommand(job, optionsOf(command), contextOf(process_, command)));
+    },
+  );
+  add('cancel <job>', 'end a job; what it solved is kept', connectionOptions).action(
+    async (job: string, _, command: Command) => {
+      report(await cancelCommand(job, optionsOf(command), contextOf(process_, command)));
+    },
+  );
+  add('fetch <job>', "get a job's ticket, verify it here, and write a run folder", [
+    ...connectionOptions,
+    retryOption,
+    { name: 'target', value: 'FILE', help: 'check against this target (default: what was submitted)' },
+    ...dataOptions,
+    ...scalingOptions,
+    ...sharedOptions,
+    ...namingOptions,
+    ...outputOptions,
+  ]).action(async (job: string, _, command: Command) => {
+    report(await fetchCommand(job, optionsOf(command), contextOf(process_, command)));
+  });
+}
+
+function addServices(add: Add, process_: CommandProcess, report: (outcome: Outcome) => void): void {
+  add('serve', 'run a coordinator', serveOptions).action(async (_, command: Command) => {
+    report(await serveCommand(optionsOf(command), contextOf(process_, command)));
+  });
+  add('worker <url...>', 'solve for coordinators', workerOptions).action(
+    async (urls: string[], _, command: Command) => {
+      report(await workerCommand(urls, optionsOf(command), contextOf(process_, command)));
+    },
+  );
+  add('token', 'make an access token for a coordinator', tokenCommandOptions).action(
+    async (_, command: Command) => {
+      report(await tokenCommand(optionsOf(command), contextOf(process_, command)));
+    },
+  );
 }
 
 async function search(

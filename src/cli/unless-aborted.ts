@@ -15,3 +15,11 @@ export async function unlessAborted<T>(signal: AbortSignal, promise: Promise<T>)
     stopListening();
   }
 }
+
+/** Resolves when the signal aborts. */
+export function whenAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}

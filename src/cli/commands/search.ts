@@ -1,5 +1,6 @@
 /**
- * `tombola search TARGET`, `tombola plan TARGET` and `tombola search --resume DIR`.
+ * `tombola search TARGET`, `tombola plan TARGET` and `tombola search --resume DIR`; with --coordinator the search runs there, and
+ * the ticket is checked here.
  */
 import { join } from 'node:path';
 import { misuse } from '../../core/errors.ts';
@@ -8,6 +9,9 @@ import type { CommandContext, Outcome } from '../command-context.ts';
 import { type LoadedData, loadData } from '../load-data.ts';
 import { type LoadedTarget, loadTarget } from '../load-target.ts';
 import type { RawOptions } from '../option-table.ts';
+import { parseConnection, parsePriority, remoteSearchOptions } from '../remote/connection-options.ts';
+import { CoordinatorClient } from '../remote/coordinator-client.ts';
+import { type RemotePlace, runRemoteSearch } from '../remote/remote-search.ts';
 import { fromHere, quote, verifyCommand } from '../report/command-line.ts';
 import { planFigures, planText } from '../report/plan-text.ts';
 import type { Summary } from '../report/summary.ts';
@@ -58,6 +62,7 @@ export async function searchIntoNewFolder(
   context: CommandContext,
 ): Promise<{ folder: string; summary: Summary; search: ReadySearch }> {
   const options = parseSearchOptions(raw);
+  const place = placeOf(raw, context);
   const search = loadSearch(targetPath, options);
   const folder = createRunFolder(raw.get('out'), {
     name: options.name ?? search.target.name,
@@ -65,7 +70,7 @@ export async function searchIntoNewFolder(
   });
   noteAssumedRange(options, context);
   writeRunConfig(folder, search.target, options);
-  const summary = await runIn(folder, search, context);
+  const summary = await runIn(folder, { search, place }, context);
   return { folder, summary, search };
 }
 
@@ -75,11 +80,13 @@ export async function resumeCommand(
   raw: RawOptions,
   context: CommandContext,
 ): Promise<Outcome> {
-  const unfit = [...raw.keys()].find((name) => name !== 'threads');
+  const fitting = ['threads', ...remoteSearchOptions.map(({ name }) => name)];
+  const unfit = [...raw.keys()].find((name) => !fitting.includes(name));
   if (unfit !== undefined)
     throw misuse(
-      `Cannot use --${unfit} with --resume: a resumed run keeps its options, only --threads may change`,
+      `Cannot use --${unfit} with --resume: a resumed run keeps its options, only --threads and the coordinator may change`,
     );
+  const place = placeOf(raw, context);
   const config = readRunConfig(folder);
   const options = parseSearchOptions(new Map([...config.options, ...raw]));
   const search = loadSearch(targetPath ?? config.target, options);
@@ -87,7 +94,7 @@ export async function resumeCommand(
     throw misuse(
       `Cannot resume ${folder}: the target ${search.target.path} has changed (digest ${search.target.sha256.slice(0, 16)}…, expected ${config.targetSha256.slice(0, 16)}…); start a new run`,
     );
-  const summary = await runIn(folder, search, context);
+  const summary = await runIn(folder, { search, place }, context);
   printSearch({ ...search, folder, summary }, context);
   return summary.verified ? 0 : 1;
 }
@@ -109,12 +116,39 @@ function checkRange(inputs: Float32Array, [low, high]: Interval): void {
     );
 }
 
-function runIn(folder: string, search: ReadySearch, context: CommandContext): Promise<Summary> {
-  context.onInterrupt(`Go on with: npx tombola search --resume ${quote(fromHere(folder))}`);
-  return runSearch({ ...search, progress: context.progress, signal: context.signal }, folder);
+/** Where the search is to run; null: here. */
+function placeOf(raw: RawOptions, context: CommandContext): RemotePlace | null {
+  const orphan = remoteSearchOptions.find(({ name }) => raw.has(name));
+  if (!raw.has('coordinator')) {
+    if (orphan === undefined) return null;
+    throw misuse(`Cannot use --${orphan.name} without --coordinator: name the coordinator too`);
+  }
+  const connection = parseConnection(raw);
+  const { retrySeconds } = connection;
+  const client = new CoordinatorClient(connection, context.signal);
+  return { client, retrySeconds, priority: parsePriority(raw) };
 }
 
-function printSearch(run: ReadySearch & { folder: string; summary: Summary }, context: CommandContext): void {
+function runIn(
+  folder: string,
+  { search, place }: { search: ReadySearch; place: RemotePlace | null },
+  context: CommandContext,
+): Promise<Summary> {
+  const task = { ...search, progress: context.progress, signal: context.signal };
+  const again = `npx tombola search --resume ${quote(fromHere(folder))}`;
+  context.onInterrupt(
+    place === null
+      ? `Go on with: ${again}`
+      : `The job itself goes on; come back to it with: ${again} --coordinator ${place.client.url}`,
+  );
+  return place === null ? runSearch(task, folder) : runRemoteSearch(task, folder, place);
+}
+
+/** Prints the summary of a run. */
+export function printSearch(
+  run: ReadySearch & { folder: string; summary: Summary },
+  context: CommandContext,
+): void {
   const { folder, summary, target, options } = run;
   if (context.isJson) {
     context.print(JSON.stringify({ ...summary, folder }, null, 2));
@@ -134,7 +168,8 @@ function printSearch(run: ReadySearch & { folder: string; summary: Summary }, co
   );
 }
 
-function noteAssumedRange(options: SearchOptions, context: CommandContext): void {
+/** Says which range the inputs are taken to have, where nobody has. */
+export function noteAssumedRange(options: SearchOptions, context: CommandContext): void {
   if (options.isInputRangeAssumed)
     context.note('Inputs are taken to lie between 0 and 1; if they do not, say so with --input-range LO,HI.');
 }

@@ -1,0 +1,64 @@
+/**
+ * `tombola token --data DIR --scope SCOPE`: an access token, signed with the keys of a coordinator's data directory.
+ */
+import { issueToken, tokenScopes } from '../../../coordinator/tokens.ts';
+import { misuse } from '../../core/errors.ts';
+import type { CommandContext, Outcome } from '../command-context.ts';
+import type { OptionRow, RawOptions } from '../option-table.ts';
+import { type NumberRule, numberOption } from '../option-values.ts';
+import { makeTokenKeys, rotateTokenKeys } from '../remote/token-keys-file.ts';
+
+/** Options of a token. */
+export const tokenCommandOptions: readonly OptionRow[] = [
+  {
+    name: 'data',
+    value: 'DIR',
+    help: "the coordinator's data directory; its keys are made if there are none",
+  },
+  {
+    name: 'scope',
+    value: 'SCOPE',
+    help: `what it is for: ${tokenScopes.join(' | ')}`,
+  },
+  { name: 'ttl-hours', value: 'H', help: 'hours until it expires (default: 168, a week)' },
+  { name: 'id', value: 'NAME', help: 'names the bearer in logs and bans (default: random)' },
+  {
+    name: 'rotate',
+    value: null,
+    help: 'make a new key first; tokens of the last key are good for one more day, older ones end now',
+  },
+];
+
+const ttlHoursDefault = 168;
+const hourMs = 3_600_000;
+const hours: NumberRule = {
+  wanted: 'a number of hours above 0 and at most 87600, ten years',
+  accepts: (value) => value > 0 && value <= 87_600,
+};
+
+/** Prints the token, alone on stdout. */
+export async function tokenCommand(raw: RawOptions, context: CommandContext): Promise<Outcome> {
+  const directory = raw.get('data');
+  if (directory === undefined)
+    throw misuse("Cannot make a token without keys: name the coordinator's --data DIR");
+  const isRotation = raw.get('rotate') === 'true';
+  const scopeText = raw.get('scope');
+  const scope = tokenScopes.find((known) => known === scopeText);
+  if (scope === undefined && !(scopeText === undefined && isRotation))
+    throw misuse(
+      `Cannot make a token${scopeText === undefined ? ' without a scope' : ` of scope ${JSON.stringify(scopeText)}`}: expected --scope ${tokenScopes.join(' | ')}`,
+    );
+  const ttlMs = (numberOption(raw, 'ttl-hours', hours) ?? ttlHoursDefault) * hourMs;
+  const keys = isRotation ? rotateTokenKeys(directory) : makeTokenKeys(directory);
+  if (scope === undefined) {
+    context.note('The key is rotated: tokens of the last one are good for one more day.');
+    return 0;
+  }
+  const now = Date.now();
+  const id = raw.get('id');
+  const token = issueToken(keys, { scope, ttlMs, ...(id === undefined ? {} : { id }) }, now);
+  const expires = new Date(now + ttlMs).toISOString();
+  context.note(`Scope ${scope}, until ${expires}. Give it with TOMBOLA_TOKEN or --token-file.`);
+  context.print(context.isJson ? JSON.stringify({ token, scope, expires }) : token);
+  return 0;
+}

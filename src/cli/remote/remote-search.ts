@@ -1,0 +1,129 @@
+/** A search that a coordinator runs: submit ─ follow ─ fetch; its ticket is believed nothing and checked like one that was found here. */
+import { planOptionsToJson } from '../../../coordinator/jobs/job-request.ts';
+import { failure } from '../../core/errors.ts';
+import { encodeNetwork } from '../../core/format/network-file.ts';
+import { decodeTicket } from '../../core/format/ticket-file.ts';
+import type { PlanOptions } from '../../core/plan/make-plan.ts';
+import { type FoundTicket, finishRun, type SearchTask } from '../finish-run.ts';
+import type { LoadedTarget } from '../load-target.ts';
+import type { Summary } from '../report/summary.ts';
+import { appendMetrics } from '../run-folder.ts';
+import type { SearchOptions } from '../search-options.ts';
+import type { CoordinatorClient } from './coordinator-client.ts';
+import { askPatiently, followJob, type Patience } from './follow-job.ts';
+import type { JobView } from './job-view.ts';
+
+/** Where and how a search runs that does not run here. */
+export interface RemotePlace {
+  readonly client: CoordinatorClient;
+  readonly priority: number;
+  readonly retrySeconds: number;
+}
+
+/** Submits a search and returns its job. The same target and options are the same job, however often they are submitted. */
+export function submitSearch(
+  { target, options }: { readonly target: LoadedTarget; readonly options: SearchOptions },
+  { client, priority }: Pick<RemotePlace, 'client' | 'priority'>,
+): Promise<JobView> {
+  return client.submit({
+    network: encodeNetwork(target.network),
+    options: planOptionsToJson(options.plan),
+    name: options.name ?? target.name,
+    priority,
+  });
+}
+
+/**
+ * Searches on a coordinator, and fills the run folder.
+ * @throws TombolaError when the search cannot go on; the job does.
+ */
+export async function runRemoteSearch(
+  task: SearchTask,
+  folder: string,
+  place: RemotePlace,
+): Promise<Summary> {
+  const { client, retrySeconds } = place;
+  const { progress, signal } = task;
+  const patience: Patience = { signal, progress, retrySeconds };
+  const { job } = await submitSearch(task, place);
+  progress.say(`Job ${job} at ${client.url}: planning, solving and verifying there …`);
+  const start = performance.now();
+  let last = '';
+  const done = await followJob(client, job, {
+    ...patience,
+    onView: (view) => {
+      const metrics = metricsOf(view);
+      const text = JSON.stringify(metrics);
+      if (text === last) return;
+      last = text;
+      const seconds = Number(((performance.now() - start) / 1000).toFixed(3));
+      appendMetrics(folder, { event: 'progress', seconds, ...metrics });
+    },
+  });
+  return finishRun(
+    task,
+    folder,
+    await fetchTicket(client, done, { options: task.options.plan, ...patience }),
+  );
+}
+
+/**
+ * Returns the ticket of a job that is done.
+ * @throws TombolaError (failure) when it is not the ticket that the options ask for.
+ */
+export async function fetchTicket(
+  client: CoordinatorClient,
+  { job, result }: JobView,
+  { options, ...patience }: Patience & { readonly options: PlanOptions },
+): Promise<FoundTicket> {
+  if (result === null)
+    throw failure(`Cannot fetch the ticket of job ${job}: ${client.url} has none; submit the job again`);
+  patience.progress.say(`Fetching the ticket of job ${job} from ${client.url} …`);
+  const ticket = await askPatiently(() => client.blob(result.ticketBlob, 'the ticket'), patience);
+  const { missedRows, missingCopies, seconds } = await askPatiently(
+    () => client.figures(result.summaryBlob),
+    patience,
+  );
+  checkAsked(ticket, options);
+  return {
+    ticket,
+    blocks: null,
+    search: { misses: missedRows, missingCopies, blocksPerSecond: null },
+    seconds: { plan: seconds.plan, solve: seconds.solve },
+  };
+}
+
+/** A ticket of another tolerance or seed would verify too. */
+function checkAsked(bytes: Uint8Array, options: PlanOptions): void {
+  const { ticket } = decodeTicket(bytes);
+  const { mode, epsilon, rule, inputRange, source } = ticket;
+  const pairs: readonly [string, unknown, unknown][] = [
+    ['mode', mode, options.mode],
+    ['epsilon', epsilon, options.epsilon],
+    ['rule', rule, options.rule],
+    ['seed', source.seed, options.seed],
+    ['input range', inputRange.join(), options.inputRange.join()],
+  ];
+  for (const [what, found, asked] of pairs)
+    if (found !== asked)
+      throw failure(
+        `Cannot use the coordinator's ticket: its ${what} is ${found}, expected ${asked}, as asked for`,
+      );
+}
+
+function metricsOf({ progress }: JobView): Record<string, unknown> {
+  const layers = progress?.layers ?? [];
+  const at = layers.findIndex(({ isDone }) => !isDone);
+  const layer = layers[at];
+  return {
+    share: progress?.share ?? 0,
+    ...(layer === undefined
+      ? {}
+      : {
+          'layer/index': at,
+          'layer/pass': layer.pass,
+          'layer/copies': layer.copies,
+          'layer/copies_wanted': layer.copiesWanted,
+        }),
+  };
+}

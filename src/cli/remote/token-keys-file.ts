@@ -1,0 +1,157 @@
+/**
+ * The keys that sign a coordinator's access tokens, in its data directory:
+ *
+ *   keys.json   {"current": {"id", "secret"}, "previous": {"id", "secret"} | null, "rotatedAtMs": number}
+ *
+ * Secrets are base64url. The file is for its owner alone (mode 0600). `previous` counts for a day after the rotation. A coordinator
+ * that runs reads the file again when it has changed, so a rotation needs no restart.
+ */
+import { randomBytes } from 'node:crypto';
+import {
+  closeSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { newTokenKey, rotateKeys, type TokenKey, type TokenKeys } from '../../../coordinator/tokens.ts';
+import { failure, misuse, TombolaError } from '../../core/errors.ts';
+import { systemErrorCode } from '../read-input-file.ts';
+
+const keySchema = z.strictObject({
+  id: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/),
+  secret: z.string().regex(/^[A-Za-z0-9_-]{43,}$/),
+});
+const fileSchema = z.strictObject({
+  current: keySchema,
+  previous: keySchema.nullable(),
+  rotatedAtMs: z.number(),
+});
+
+const fileName = 'keys.json';
+/** Tokens of the previous key are accepted for so long after a rotation. */
+const graceMs = 24 * 3600 * 1000;
+/** A coordinator looks at the file at most so often. */
+const lookMs = 1000;
+
+/**
+ * Returns the keys of a directory as they are now, or undefined where it has none.
+ * @throws TombolaError (misuse) when others may read the file, (failure) when it is damaged.
+ */
+export function readTokenKeys(directory: string): TokenKeys | undefined {
+  const path = join(directory, fileName);
+  try {
+    const { mode } = statSync(path);
+    if (process.platform !== 'win32' && (mode & 0o077) !== 0)
+      throw misuse(
+        `Cannot use ${path}: others may read it (mode ${(mode & 0o777).toString(8)}), expected 600; run chmod 600, and rotate the keys with: npx tombola token --rotate`,
+      );
+    const { current, previous, rotatedAtMs } = fileSchema.parse(JSON.parse(readFileSync(path, 'utf8')));
+    const isStillGood = Date.now() < rotatedAtMs + graceMs;
+    return {
+      current: keyOf(current),
+      previous: previous !== null && isStillGood ? keyOf(previous) : null,
+    };
+  } catch (cause) {
+    if (cause instanceof TombolaError) throw cause;
+    const code = systemErrorCode(cause);
+    if (code === 'ENOENT') return undefined;
+    throw failure(
+      `Cannot read ${path}: ${code ?? 'it is damaged'}, expected the keys that tombola token makes; restore it, or delete it, which ends all tokens`,
+      cause,
+    );
+  }
+}
+
+/** Returns the keys of a directory, which are made if there are none. */
+export function makeTokenKeys(directory: string): TokenKeys {
+  const known = readTokenKeys(directory);
+  if (known !== undefined) return known;
+  const fresh = { current: newTokenKey(), previous: null };
+  write(directory, fresh, (partial, path) => {
+    try {
+      // A link, since it does not replace what another process has made meanwhile.
+      linkSync(partial, path);
+    } catch (cause) {
+      if (systemErrorCode(cause) !== 'EEXIST') throw cause;
+    }
+    rmSync(partial);
+  });
+  return readTokenKeys(directory) ?? fresh;
+}
+
+/** Makes a new key the current one; tokens of the last one are good for a day. */
+export function rotateTokenKeys(directory: string): TokenKeys {
+  const rotated = rotateKeys(makeTokenKeys(directory), newTokenKey());
+  write(directory, rotated, renameSync);
+  return rotated;
+}
+
+/** Returns keys that follow the file; where it cannot be read any more, they stay as they were and `onTrouble` is told why. */
+export function followTokenKeys(
+  directory: string,
+  first: TokenKeys,
+  onTrouble: (reason: string) => void,
+): TokenKeys {
+  let keys = first;
+  let lookedAt = performance.now();
+  const look = (): TokenKeys => {
+    if (performance.now() - lookedAt < lookMs) return keys;
+    lookedAt = performance.now();
+    try {
+      keys = readTokenKeys(directory) ?? keys;
+    } catch (error) {
+      if (!(error instanceof TombolaError)) throw error;
+      onTrouble(error.message);
+    }
+    return keys;
+  };
+  return {
+    get current() {
+      return look().current;
+    },
+    get previous() {
+      return look().previous;
+    },
+  };
+}
+
+function keyOf({ id, secret }: z.infer<typeof keySchema>): TokenKey {
+  return { id, secret: new Uint8Array(Buffer.from(secret, 'base64url')) };
+}
+
+function write(directory: string, keys: TokenKeys, publish: (partial: string, path: string) => void): void {
+  const described = (key: TokenKey) => ({
+    id: key.id,
+    secret: Buffer.from(key.secret).toString('base64url'),
+  });
+  const text = JSON.stringify({
+    current: described(keys.current),
+    previous: keys.previous === null ? null : described(keys.previous),
+    rotatedAtMs: Date.now(),
+  });
+  const path = join(directory, fileName);
+  const partial = `${path}.${randomBytes(6).toString('hex')}`;
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    const file = openSync(partial, 'wx', 0o600);
+    try {
+      writeSync(file, `${text}\n`);
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    publish(partial, path);
+  } catch (cause) {
+    const code = systemErrorCode(cause);
+    if (code === undefined) throw cause;
+    throw failure(`Cannot write ${path}: ${code}, expected a directory that can be written to`, cause);
+  }
+}
