@@ -90,6 +90,7 @@ export async function serve(options: ServeOptions): Promise<RunningCoordinator> 
   try {
     const service = await openService(options, { engine, log, closers });
     await listen(service.server, { host, port });
+    service.server.on('error', (error) => log('listener-error', { reason: reasonOf(error) }));
     const address = service.server.address() as AddressInfo;
     const name = host.includes(':') ? `[${host}]` : host;
     const url = `${tls === null ? 'http' : 'https'}://${name}:${address.port}`;
@@ -186,15 +187,18 @@ function httpServer(tls: ServeOptions['tls']): Server {
 
 function listen(server: Server, { host, port }: { host: string; port: number }): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('error', (error) =>
+    const fail = (error: Error): void =>
       reject(
         misuse(
           `Cannot listen on ${host}:${port}: ${reasonOf(error)}, expected a free port of this machine`,
           error,
         ),
-      ),
-    );
-    server.listen(port, host, () => resolve());
+      );
+    server.once('error', fail);
+    server.listen(port, host, () => {
+      server.off('error', fail);
+      resolve();
+    });
   });
 }
 

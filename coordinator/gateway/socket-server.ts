@@ -102,6 +102,7 @@ class Sockets {
     const address = request.socket.remoteAddress ?? '';
     const leave = this.enter(address);
     socket.once('close', leave);
+    request.socket.setKeepAlive(true, pingMs);
     webSockets.handleUpgrade(request, socket, head, (webSocket) => {
       socket.off('error', ignoreError);
       this.connect(webSocket, { address, access, isTrusted });
