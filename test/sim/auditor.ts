@@ -62,7 +62,7 @@ export class Auditor {
     const { worker, connection } = peer;
     promise(
       !connection.isHealthy || this.world.hasBeenStill(worker),
-      'nobody is given up whose connection is well',
+      `nobody is given up whose connection is well (${worker})`,
     );
   }
 
@@ -109,7 +109,7 @@ export class Auditor {
   ): void {
     if (result.body === honestBody(result.base)) return;
     promise(!this.world.isHonest(result.worker), 'honest workers send the one right result');
-    promise(this.world.mayDeceive(result.worker), `a stranger’s false miss is caught (${result.worker})`);
+    promise(this.isKnown(result.worker), `a stranger’s false miss is caught (${result.worker})`);
     this.slippedKeys.add(`${job}/${tile}`);
     this.tally.slipped++;
   }
@@ -149,6 +149,12 @@ export class Auditor {
   connects(worker: string): void {
     this.world.clockwork.trace(worker, 'connect');
     promise(this.count(`c/${worker}`) <= connectsPerMinuteMax, 'no storm of connections');
+  }
+
+  /** Returns whether a worker has sent enough good results for its misses to be checked by sample only; this one is counted. */
+  private isKnown(worker: string): boolean {
+    const good = this.world.coordinator.ledger.workers.get(worker)?.good ?? 0;
+    return good > defaultLedgerSettings.strangerResultCount;
   }
 
   private count(key: string): number {

@@ -101,7 +101,7 @@ export function lyingBody(base: number, lie: Lie): string {
   return remembered(`${lie}/${base}`, () => {
     switch (lie) {
       case 'wrong-mask':
-        return bodyOf(base, flipped(solved(base)));
+        return wrongBody(base);
       case 'false-miss':
         return bodyOf(
           base,
@@ -206,10 +206,16 @@ function bodyOf(base: number, result: TileResult): string {
   return String.fromCharCode(...encodeResultBody(toyProblem, baseTile(base), result));
 }
 
-function flipped(result: TileResult): TileResult {
-  const masks = result.masks.slice();
-  masks[0] = (masks[0] ?? 0) ^ 0x1f;
-  return { ...result, masks };
+/** Returns a body with flipped bits that does not verify: not every flip leaves the tolerance. */
+function wrongBody(base: number): string {
+  const result = solved(base);
+  for (let flip = 1; flip < 256; flip++) {
+    const masks = result.masks.slice();
+    masks[0] = (masks[0] ?? 0) ^ flip;
+    const body = bodyOf(base, { ...result, masks });
+    if (!verifyBody(base, body).isValid) return body;
+  }
+  throw new Error('no flip makes a wrong body');
 }
 
 /** Returns the result of someone who says of certain rows that they have no subset. */

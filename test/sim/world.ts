@@ -110,15 +110,10 @@ export class World {
     );
   }
 
-  /** Returns whether a worker had time to become known before it lied: then a lie may pass. */
-  mayDeceive(worker: string): boolean {
-    return this.manners.get(worker) === 'sleeper';
-  }
-
   /** Returns whether a worker may have a quota above a stranger's. */
   hasEarnedTrust(worker: string): boolean {
     const manner = this.manners.get(worker);
-    return manner === 'wrong' || manner === 'sleeper' || this.isHonest(worker);
+    return manner !== 'garbage' && manner !== 'false-miss';
   }
 
   /** Returns how far the coordinator believes a worker. */
