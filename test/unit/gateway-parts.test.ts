@@ -113,6 +113,19 @@ describe('a log', () => {
   });
 });
 
+describe('a log of an event that comes too often', () => {
+  it('leaves lines out, and no other event’s', () => {
+    const lines: string[] = [];
+    const log = openLog((line) => lines.push(line));
+    for (let k = 0; k < 10_000; k++) log('refused');
+    const written = lines.length;
+    expect(written).toBeGreaterThanOrEqual(200);
+    expect(written).toBeLessThan(5000);
+    log('started');
+    expect(lines.at(-1)).toContain('"started"');
+  });
+});
+
 describe('a link within the process', () => {
   it('delivers in order, never during a call, and nothing after the end', async () => {
     const heard: string[] = [];
