@@ -8,7 +8,14 @@ import { misuse } from '../errors.ts';
 import { exactBlockSizeMax } from '../limits.ts';
 import { isEasyBlock } from './block-cost.ts';
 import type { LayerView } from './layer-view.ts';
-import { nonzeroWeights, type ProbeResult, type ProbeSetting, type ProbeSpec, probe } from './probe.ts';
+import {
+  type ProbeResult,
+  type ProbeSetting,
+  type ProbeSpec,
+  probe,
+  type WeightCensus,
+  weightCensus,
+} from './probe.ts';
 
 /** How to turn a block size and a gain factor into a probe. */
 export interface BlockOption {
@@ -35,6 +42,9 @@ export interface BlockSearch {
   readonly specOf: (option: BlockOption) => Omit<ProbeSpec, 'trials'>;
 }
 
+/** A search and its layer's weights. */
+type CountedSearch = BlockSearch & { readonly census: WeightCensus };
+
 const gainFactors = [0.35, 0.5, 0.7, 1] as const;
 /** Rows that fail this often are worth no further thought. */
 const expectedTriesMax = 50;
@@ -51,7 +61,8 @@ export function sizeLadder(resolutionBits: number): number[] {
  * Returns the best block size and gain.
  * @throws TombolaError (misuse) when even the largest block misses too often.
  */
-export async function chooseBlock(search: BlockSearch): Promise<BlockChoice> {
+export async function chooseBlock(asked: BlockSearch): Promise<BlockChoice> {
+  const search: CountedSearch = { ...asked, census: weightCensus(asked.view) };
   let best: { choice: BlockOption; cost: number } | undefined;
   let rising = 0;
   for (const blockSize of search.sizes) {
@@ -68,7 +79,7 @@ export async function chooseBlock(search: BlockSearch): Promise<BlockChoice> {
 }
 
 async function bestGain(
-  search: BlockSearch,
+  search: CountedSearch,
   blockSize: number,
 ): Promise<{ choice: BlockOption; cost: number }> {
   let best: { choice: BlockOption; cost: number } | undefined;
@@ -83,12 +94,12 @@ async function bestGain(
   return best ?? { choice: { blockSize, gainFactor: 1 }, cost: Number.POSITIVE_INFINITY };
 }
 
-function run(search: BlockSearch, spec: Omit<ProbeSpec, 'trials'>, trials: number): Promise<ProbeResult> {
-  const { setting, view, blocksPerWeight } = search;
+function run(search: CountedSearch, spec: Omit<ProbeSpec, 'trials'>, trials: number): Promise<ProbeResult> {
+  const { setting, view, blocksPerWeight, census } = search;
   return probe(setting, view, {
     ...spec,
     trials: Math.ceil(trials),
-    population: nonzeroWeights(view),
+    census,
     blocksPerWeight,
   });
 }

@@ -55,13 +55,33 @@ const bucketCount = 16;
 /** Weight of the layer's mean miss rate in each bucket's estimate, in trials. */
 const priorTrials = 200;
 
-/** Returns the layer's nonzero weights, the population a probe draws from. */
-export function nonzeroWeights(view: LayerView): Float64Array {
-  return view.weights.filter((weight) => weight !== 0);
+/** A layer's nonzero weights, as a probe needs them. One pass over the weights for all probes of a layer. */
+export interface WeightCensus {
+  /** What a probe draws its targets from. */
+  readonly population: Float64Array;
+  /** How many weights each neuron has in each bucket of sizes; shape [neurons, buckets]. */
+  readonly bucketCounts: Int32Array;
+}
+
+/** Returns the census of a layer's weights. */
+export function weightCensus(view: LayerView): WeightCensus {
+  const { neurons, weights, weightMax } = view;
+  const size = view.channels * view.taps;
+  const population = new Float64Array(weights.length);
+  const bucketCounts = new Int32Array(neurons * bucketCount);
+  let found = 0;
+  for (let index = 0; index < weights.length; index++) {
+    const weight = weights[index] ?? 0;
+    if (weight === 0) continue;
+    population[found++] = weight;
+    const place = Math.floor(index / size) * bucketCount + bucketOf(weight, weightMax);
+    bucketCounts[place] = (bucketCounts[place] ?? 0) + 1;
+  }
+  return { population: population.slice(0, found), bucketCounts };
 }
 
 /** What a probe draws its targets from. */
-export type ProbePopulation = { readonly population: Float64Array; readonly blocksPerWeight: 1 | 2 };
+export type ProbePopulation = { readonly census: WeightCensus; readonly blocksPerWeight: 1 | 2 };
 
 /**
  * Solves `spec.trials` blocks for weights drawn from the layer. Where few channels share their univariate weights, one unlucky
@@ -84,7 +104,7 @@ async function probeOnce(
   view: LayerView,
   spec: ProbeSpec & ProbePopulation & { readonly set: number },
 ): Promise<ProbeResult> {
-  const { population } = spec;
+  const { population, bucketCounts } = spec.census;
   const draws = new PhiloxStream(setting.seed, 2 * (firstProbeLayer + setting.index) + 1);
   const weights = Float64Array.from(
     { length: population.length === 0 ? 0 : spec.trials },
@@ -100,7 +120,7 @@ async function probeOnce(
     missProbability: table.mean(),
     missFactorMax: table.factorMax(),
     meanSubsetSize: result.copyRows.length === 0 ? 0 : bitCount(result.masks) / result.copyRows.length,
-    rowSuccess: rowSuccess(view, table, spec.blocksPerWeight),
+    rowSuccess: rowSuccess(bucketCounts, table, spec.blocksPerWeight),
   };
 }
 
@@ -177,11 +197,11 @@ class MissTable {
   private readonly weightMax: number;
 
   constructor(weightMax: number) {
-    this.weightMax = weightMax || 1;
+    this.weightMax = weightMax;
   }
 
   count(weight: number, isMiss: boolean): void {
-    const bucket = this.bucket(weight);
+    const bucket = bucketOf(weight, this.weightMax);
     this.trials[bucket] = (this.trials[bucket] ?? 0) + 1;
     if (isMiss) this.misses[bucket] = (this.misses[bucket] ?? 0) + 1;
   }
@@ -207,20 +227,20 @@ class MissTable {
     const scale = trials === 0 ? 1 : (mean * trials) / expected;
     return rates.map((rate) => Math.log1p(-Math.min(0.999999, rate * scale)));
   }
-
-  bucket(weight: number): number {
-    return Math.min(bucketCount - 1, Math.floor(Math.sqrt(Math.abs(weight) / this.weightMax) * bucketCount));
-  }
 }
 
-function rowSuccess(view: LayerView, table: MissTable, blocksPerWeight: number): Float64Array {
+/** Returns the bucket of a nonzero weight. */
+function bucketOf(weight: number, weightMax: number): number {
+  return Math.min(bucketCount - 1, Math.floor(Math.sqrt(Math.abs(weight) / weightMax) * bucketCount));
+}
+
+function rowSuccess(bucketCounts: Int32Array, table: MissTable, blocksPerWeight: number): Float64Array {
   const logHits = table.logHits();
-  const size = view.channels * view.taps;
-  return Float64Array.from({ length: view.neurons }, (_, neuron) => {
-    let log = 0;
-    for (const weight of view.weights.subarray(neuron * size, (neuron + 1) * size))
-      if (weight !== 0) log += blocksPerWeight * (logHits[table.bucket(weight)] ?? 0);
-    return Math.exp(log);
+  return Float64Array.from({ length: bucketCounts.length / bucketCount }, (_, neuron) => {
+    const counts = bucketCounts.subarray(neuron * bucketCount, (neuron + 1) * bucketCount);
+    return Math.exp(
+      blocksPerWeight * counts.reduce((log, count, bucket) => log + count * (logHits[bucket] ?? 0), 0),
+    );
   });
 }
 
