@@ -23,15 +23,21 @@ export interface Running {
   readonly process: ChildProcess;
   /** Resolves when stderr holds the text; rejects when the command ends first. */
   said(text: string): Promise<void>;
+  /** What it has written to stderr so far. */
+  stderr(): string;
   readonly finished: Promise<Finished>;
 }
 
 /** Starts `tombola` with arguments, in a folder. */
-export function startTombola(args: readonly string[], cwd: string): Running {
+export function startTombola(
+  args: readonly string[],
+  cwd: string,
+  variables: Readonly<Record<string, string>> = {},
+): Running {
   const child = spawn(process.execPath, [`${root}src/cli/tombola.mjs`, ...args], {
     cwd,
     // npm test has built; should somebody edit a source meanwhile, every command would build again.
-    env: { ...process.env, TOMBOLA_BUILT: '1' },
+    env: { ...process.env, TOMBOLA_BUILT: '1', ...variables },
   });
   let stdout = '';
   let stderr = '';
@@ -56,10 +62,14 @@ export function startTombola(args: readonly string[], cwd: string): Running {
       look();
       finished.then(() => reject(new Error(`tombola ended without saying ${text}: ${stderr}`)), reject);
     });
-  return { process: child, said, finished };
+  return { process: child, said, stderr: () => stderr, finished };
 }
 
 /** Returns what `tombola` with these arguments leaves. */
-export function runTombola(args: readonly string[], cwd: string): Promise<Finished> {
-  return startTombola(args, cwd).finished;
+export function runTombola(
+  args: readonly string[],
+  cwd: string,
+  variables: Readonly<Record<string, string>> = {},
+): Promise<Finished> {
+  return startTombola(args, cwd, variables).finished;
 }

@@ -31,8 +31,10 @@ export const statusOptions: readonly OptionRow[] = [
 
 /** The target's file in the folder of a ticket that was fetched without one. */
 const targetFileName = 'target.safetensors';
-/** Between two looks with --watch: on a terminal, and elsewhere. */
-const watchMs = { terminal: 1000, elsewhere: 5000 } as const;
+/** Between two looks with --watch. */
+const lookMs = 1000;
+/** Off a terminal, only every so many looks are printed, and the last. */
+const looksPerPrint = 5;
 const clearTerminal = '\u001b[H\u001b[2J';
 
 /** Submits a search and prints the job's id. */
@@ -63,15 +65,15 @@ export async function statusCommand(
   context: CommandContext,
 ): Promise<Outcome> {
   const client = clientOf(raw, context);
-  const isTerminal = process.stdout.isTTY === true && !context.isJson;
-  for (;;) {
+  const isWatching = raw.get('watch') === 'true';
+  const isTerminal = isWatching && process.stdout.isTTY === true && !context.isJson;
+  for (let looks = 0; ; looks++) {
     const { text, over } = await statusOf(client, { job, isJson: context.isJson });
-    context.print(isTerminal && raw.get('watch') === 'true' ? `${clearTerminal}${text}` : text);
-    if (raw.get('watch') !== 'true') return 0;
+    if (isTerminal) context.print(`${clearTerminal}${text}`);
+    else if (over !== null || looks % looksPerPrint === 0) context.print(text);
+    if (!isWatching) return 0;
     if (over !== null) return over === 'done' ? 0 : 1;
-    await delay(isTerminal ? watchMs.terminal : watchMs.elsewhere, undefined, {
-      signal: context.signal,
-    }).catch(() => undefined);
+    await delay(lookMs, undefined, { signal: context.signal }).catch(() => undefined);
     if (context.signal.aborted) return 0;
   }
 }

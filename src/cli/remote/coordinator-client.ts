@@ -254,5 +254,6 @@ function codeOf(error: unknown): string {
   const first: unknown = cause instanceof AggregateError ? cause.errors[0] : cause;
   for (const each of [first, cause, error])
     if (each instanceof Error && 'code' in each && typeof each.code === 'string') return each.code;
-  return error.name === 'TimeoutError' ? error.name : error.message;
+  if (error.name === 'TimeoutError') return error.name;
+  return cause instanceof Error ? cause.message : error.message;
 }

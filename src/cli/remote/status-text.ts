@@ -64,7 +64,7 @@ function layersText(layers: NonNullable<JobView['progress']>['layers']): string 
       formatCount(copiesWanted),
       formatCount(tilesDone),
       formatCount(tilesKnown),
-      formatCount(pass + 1),
+      tilesKnown === 0 ? '–' : formatCount(pass),
     ]),
   );
 }

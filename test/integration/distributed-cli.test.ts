@@ -1,0 +1,322 @@
+/**
+ * The distributed commands as users have them: the real bin as child processes on loopback, on the bundled example.
+ */
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { tilesDone, whenJob } from '../support/job-client.ts';
+import { exampleFile, type Finished, type Running, startTombola } from '../support/tombola-process.ts';
+
+const target = exampleFile('digits-mlp.onnx');
+const scaled = ['--scale', '255'];
+const data = [
+  '--images',
+  exampleFile('digits-images.idx.gz'),
+  '--labels',
+  exampleFile('digits-labels.idx.gz'),
+];
+/** A dozen tiles. */
+const hard = [...scaled, '--epsilon', '0.0002', '--seed', '5'];
+
+let folder = '';
+const inFolder = (name: string): string => join(folder, name);
+const running = new Set<Running>();
+
+function start(args: readonly string[], variables: Record<string, string> = {}): Running {
+  const started = startTombola(args, folder, variables);
+  running.add(started);
+  started.finished.then(
+    () => running.delete(started),
+    () => running.delete(started),
+  );
+  return started;
+}
+
+const tombola = (...args: string[]): Promise<Finished> => start(args).finished;
+
+function end(each: Running, signal: NodeJS.Signals): Promise<Finished> {
+  each.process.kill(signal);
+  return each.finished;
+}
+
+async function endAll(): Promise<void> {
+  await Promise.all([...running].map((each) => end(each, 'SIGKILL')));
+}
+
+async function startCoordinator(
+  directory: string,
+  ...args: string[]
+): Promise<{ process: Running; url: string; port: string }> {
+  const started = start(['serve', '--data', directory, '--threads', '1', '--port', '0', ...args]);
+  await started.said('"event":"started"');
+  const url = /"url":"([^"]+)"/.exec(started.stderr())?.[1] ?? '';
+  return { process: started, url, port: new URL(url).port };
+}
+
+async function startWorker(url: string): Promise<Running> {
+  const started = start(['worker', url, '--threads', '1']);
+  await started.said('connected to');
+  return started;
+}
+
+const shaOf = (run: string): string =>
+  JSON.parse(readFileSync(inFolder(`${run}/summary.json`), 'utf8')).ticketSha256;
+
+/** Returns what a command says that ends with one line on stderr and nothing on stdout. */
+async function refusal(code: number, args: readonly string[], token?: string): Promise<string> {
+  const variables: Record<string, string> = token === undefined ? {} : { TOMBOLA_TOKEN: token };
+  const result = await start(args, variables).finished;
+  expect(result.stderr.trim().split('\n')).toHaveLength(1);
+  expect(result).toMatchObject({ code, stdout: '' });
+  return result.stderr;
+}
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'tombola-many-'));
+});
+afterAll(async () => {
+  await endAll();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+describe('a coordinator and two workers', () => {
+  let url = '';
+  let at: string[] = [];
+  beforeAll(async () => {
+    ({ url } = await startCoordinator('data'));
+    at = ['--coordinator', url];
+    await Promise.all([startWorker(url), startWorker(url)]);
+  });
+  afterAll(endAll);
+
+  test('search --coordinator leaves the run folder of a local search, with the same ticket', async () => {
+    const [here, there] = await Promise.all([
+      tombola('search', target, ...scaled, ...data, '--out', 'here', '--json'),
+      tombola('search', target, ...scaled, ...data, ...at, '--out', 'there', '--json'),
+    ]);
+    expect(there).toMatchObject({ code: 0, stderr: '' });
+    const [mine, theirs] = [JSON.parse(here.stdout), JSON.parse(there.stdout)];
+    const { seconds: _, blocksPerSecond: __, folder: ___, ...figures } = mine;
+    expect(theirs).toMatchObject({ ...figures, verified: true });
+    expect(readdirSync(inFolder('there')).toSorted()).toEqual(readdirSync(inFolder('here')).toSorted());
+    const ticket = (run: string): Buffer => readFileSync(inFolder(`${run}/ticket.safetensors`));
+    expect(ticket('there').equals(ticket('here'))).toBe(true);
+  });
+
+  test('submit prints an id that status, fetch and verify work with', async () => {
+    const submitted = await tombola('submit', target, ...scaled, ...at, '--seed', '7', '--name', 'seventh');
+    expect(submitted.code).toBe(0);
+    const job = submitted.stdout.trim();
+    const over = await tombola('status', job, ...at, '--watch', '--json');
+    expect(over.code).toBe(0);
+    const last = JSON.parse(over.stdout.trim().split('\n').at(-1) ?? '');
+    expect(last).toMatchObject({ job, name: 'seventh', state: 'done' });
+    expect(last.workers).toHaveLength(2);
+    const [all, table, fetched, against] = await Promise.all([
+      tombola('status', ...at),
+      tombola('status', job, ...at),
+      tombola('fetch', job, ...at, '--out', 'fetched', ...scaled, ...data, '--json'),
+      tombola('fetch', job, ...at, '--out', 'against', '--target', target),
+    ]);
+    expect(all.stdout).toContain(job);
+    expect(all.stdout.match(/trusted/g)).toHaveLength(2);
+    expect(table.stdout).toContain(last.result.ticketBlob);
+    expect(JSON.parse(fetched.stdout)).toMatchObject({
+      verified: true,
+      seed: '7',
+      images: 500,
+      ticketSha256: last.result.ticketBlob,
+    });
+    const ticket = 'fetched/ticket.safetensors';
+    expect(await tombola('verify', ticket, '--target', 'fetched/target.safetensors')).toMatchObject({
+      code: 0,
+    });
+    expect(against.stdout).toMatch(/^Verified:/m);
+    expect(await refusal(1, ['cancel', job, ...at])).toMatch(/it is done, expected a running one/);
+  });
+
+  test('what cannot be is refused in one line', async () => {
+    const { port } = new URL(url);
+    const cases: [message: RegExp, code: number, args: string[]][] = [
+      [/no such job; .*tombola status/, 2, ['status', 'f'.repeat(32), ...at]],
+      [/expected the id that submit/, 2, ['cancel', '../x', ...at]],
+      [/without a coordinator/, 2, ['submit', target]],
+      [/listen on 127\.0\.0\.1:\d+: .*free port/, 2, ['serve', '--data', 'other', '--port', port]],
+      [/in use by another process/, 2, ['serve', '--data', 'data', '--port', '0']],
+    ];
+    const said = await Promise.all(cases.map(([, code, args]) => refusal(code, args)));
+    cases.forEach(([message], index) => {
+      expect(said[index]).toMatch(message);
+    });
+  });
+});
+
+describe('without a coordinator', () => {
+  test.concurrent.for<[string, number, RegExp, string[]]>([
+    [
+      'an address where nobody listens',
+      1,
+      /nobody listens there; .*tombola serve/,
+      ['status', '--coordinator', 'http://127.0.0.1:57'],
+    ],
+    [
+      'a plain address elsewhere',
+      2,
+      /without encryption.*--insecure/,
+      ['status', '--coordinator', 'http://192.0.2.1'],
+    ],
+    ['no URL', 2, /expected https:/, ['status', '--coordinator', 'localhost:1']],
+    ['a token and no coordinator', 2, /--token without --coordinator/, ['search', target, '--token', 'x']],
+    ['serving nowhere', 2, /--data DIR/, ['serve']],
+    ['serving others unencrypted', 2, /without encryption/, ['serve', '--data', 'd', '--host', '0.0.0.0']],
+    ['half a certificate', 2, /give both/, ['serve', '--data', 'd', '--cert', target]],
+    ['a worker of no gateway', 2, /missing required argument/, ['worker']],
+    ['a worker on a plain address elsewhere', 2, /without encryption/, ['worker', 'ws://192.0.2.1']],
+    ['a token of no scope', 2, /--scope admin \| submit/, ['token', '--data', 'd', '--scope', 'root']],
+    [
+      'a token for no time',
+      2,
+      /--ttl-hours "0"/,
+      ['token', '--data', 'd', '--scope', 'read', '--ttl-hours', '0'],
+    ],
+  ])('%s', async ([, code, message, args]) => {
+    expect(await refusal(code, args)).toMatch(message);
+  });
+});
+
+test('each scope may do its own, and no token reaches a log', async () => {
+  const token = async (scope: string, ...args: string[]): Promise<string> => {
+    const made = await tombola('token', '--data', 'guarded', '--scope', scope, ...args);
+    expect(made.stdout).toMatch(/^\S+\n$/);
+    return made.stdout.trim();
+  };
+  const read = await token('read');
+  const [submit, worker, stale] = await Promise.all([
+    token('submit'),
+    token('worker'),
+    token('read', '--ttl-hours', '1e-7'),
+  ]);
+  expect(statSync(inFolder('guarded/keys.json')).mode & 0o777).toBe(0o600);
+  const { url, process } = await startCoordinator('guarded');
+  const status = ['status', '--coordinator', url];
+  const send = ['submit', target, ...scaled, '--coordinator', url];
+  const messages = await Promise.all([
+    refusal(2, status),
+    refusal(2, status, stale),
+    refusal(2, status, `${read}x`),
+    refusal(2, status, worker),
+    refusal(2, send, read),
+  ]);
+  const unfit = await tombola('worker', url, '--threads', '1', '--token', read, '--json');
+  expect(unfit.code).toBe(1);
+  expect(unfit.stderr.trim().split('\n').at(-1)).toMatch(/^Cannot go on working: .*token/);
+  expect(messages[0]).toMatch(/without a token of scope read; .*--scope read/);
+  expect(messages[1]).toMatch(/not valid there/);
+  expect(messages[2]).toMatch(/not valid there/);
+  expect(messages[3]).toMatch(/for something else, not read/);
+  expect(messages[4]).toMatch(/for something else, not submit/);
+  const good = await Promise.all([
+    start(status, { TOMBOLA_TOKEN: read }).finished,
+    start(send, { TOMBOLA_TOKEN: submit }).finished,
+  ]);
+  expect(good.map(({ code }) => code)).toEqual([0, 0]);
+  await cancelWithout(read, { submit, job: good[1]?.stdout.trim() ?? '', url });
+  const solver = start(['worker', url, '--threads', '1'], { TOMBOLA_TOKEN: worker });
+  await solver.said('connected to');
+  expect(await end(solver, 'SIGTERM')).toMatchObject({ code: 0 });
+  const { stderr, code } = await end(process, 'SIGTERM');
+  expect(code).toBe(0);
+  for (const secret of [read, submit, worker, stale]) {
+    const mac = secret.split('.').at(-1) ?? '';
+    expect(mac.length).toBeGreaterThan(20);
+    expect([stderr, ...messages, solver.stderr()].join()).not.toContain(mac);
+  }
+});
+
+/** Nobody works on the job yet, so it cannot end by itself. */
+async function cancelWithout(
+  read: string,
+  { submit, job, url }: { submit: string; job: string; url: string },
+): Promise<void> {
+  const at = ['--coordinator', url];
+  expect(await refusal(2, ['cancel', job, ...at], read)).toMatch(/for something else/);
+  expect(await refusal(1, ['fetch', job, ...at], submit)).toMatch(/it is running \(.*%\)/);
+  const variables = { TOMBOLA_TOKEN: submit };
+  expect(await start(['cancel', job, ...at], variables).finished).toMatchObject({ code: 0 });
+  const status = await start(['status', job, ...at, '--watch', '--json'], variables).finished;
+  expect(status.code).toBe(1);
+  expect(JSON.parse(status.stdout)).toMatchObject({ state: 'cancelled' });
+  expect(await refusal(1, ['fetch', job, ...at], submit)).toMatch(/it is cancelled/);
+  expect(existsSync(inFolder('runs'))).toBe(false);
+}
+
+test('a worker and the coordinator are killed in the middle, and the ticket has the same bytes', async () => {
+  const { process, url, port } = await startCoordinator('killed');
+  const first = await startWorker(url);
+  const search = start(['search', target, ...hard, '--coordinator', url, '--out', 'killed-run']);
+  await search.said('planning, solving');
+  const job = /Job (\w+) at/.exec(search.stderr())?.[1] ?? '';
+  await whenJob(url, job, (status) => tilesDone(status) >= 1);
+  await end(first, 'SIGKILL');
+  await startWorker(url);
+  await whenJob(url, job, (status) => tilesDone(status) >= 3);
+  await end(process, 'SIGKILL');
+  await search.said('trying again');
+  await startCoordinator('killed', '--port', port);
+  const [{ code, stdout }] = await Promise.all([
+    search.finished,
+    tombola('search', target, ...hard, '--threads', '1', '--out', 'killed-here', '--json'),
+  ]);
+  expect(stdout).toMatch(/^Verified:/m);
+  expect(code).toBe(0);
+  expect(shaOf('killed-run')).toBe(shaOf('killed-here'));
+  await endAll();
+});
+
+test('a search whose coordinator stays away says how to come back to it, and can', async () => {
+  const { process, url, port } = await startCoordinator('away');
+  const run = ['search', target, ...scaled, '--coordinator', url, '--out', 'away-run'];
+  const search = start([...run, '--retry-seconds', '0']);
+  await search.said('planning, solving');
+  await end(process, 'SIGKILL');
+  const { code, stderr } = await search.finished;
+  expect(code).toBe(1);
+  expect(stderr.trim().split('\n').at(-1)).toMatch(
+    /^Cannot reach the coordinator .*tombola search --resume away-run --coordinator http/,
+  );
+  await startCoordinator('away', '--port', port);
+  await startWorker(url);
+  const resumed = await tombola('search', '--resume', 'away-run', '--coordinator', url, '--json');
+  expect(JSON.parse(resumed.stdout)).toMatchObject({ verified: true });
+  await endAll();
+});
+
+const hasOpenssl = ((): boolean => {
+  try {
+    execFileSync('openssl', ['version']);
+    return true;
+  } catch {
+    return false;
+  }
+})();
+
+test.skipIf(!hasOpenssl)('over TLS, only a certificate that is trusted will do', async () => {
+  const [key, cert] = [inFolder('key.pem'), inFolder('cert.pem')];
+  const subject = ['-subj', '/CN=tombola', '-addext', 'subjectAltName=IP:127.0.0.1'];
+  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+  execFileSync('openssl', ['req', '-x509', ...curve, '-keyout', key, '-out', cert, ...subject], {
+    stdio: 'ignore',
+  });
+  const { url } = await startCoordinator('tls', '--cert', cert, '--key', key);
+  expect(url).toMatch(/^https:/);
+  expect(await refusal(1, ['status', '--coordinator', url])).toMatch(/certificate .*NODE_EXTRA_CA_CERTS/);
+  const variables = { NODE_EXTRA_CA_CERTS: cert };
+  const worker = start(['worker', url, '--threads', '1'], variables);
+  await worker.said('connected to wss:');
+  const { code, stdout } = await start(['status', '--coordinator', url, '--json'], variables).finished;
+  expect(code).toBe(0);
+  expect(JSON.parse(stdout).workers).toHaveLength(1);
+  await endAll();
+});
