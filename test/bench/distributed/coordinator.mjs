@@ -1,0 +1,150 @@
+/**
+ * A coordinator as a process of its own whose job is one synthetic layer: sockets, sessions, ledger, checking threads, engine and
+ * the job's own reading back are those of `tombola serve`; only the plan is not. Started by processes.mjs, which asks it for figures.
+ */
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openLocalEngine } from '../../../dist/coordinator/engine/local-engine.js';
+import { accessChecker, originChecker } from '../../../dist/coordinator/gateway/access.js';
+import { GatewaySession } from '../../../dist/coordinator/gateway/gateway-session.js';
+import { openLedgerShell } from '../../../dist/coordinator/gateway/ledger-shell.js';
+import { openMetrics } from '../../../dist/coordinator/gateway/metrics.js';
+import { openSocketServer } from '../../../dist/coordinator/gateway/socket-server.js';
+import { openTileCheckPool } from '../../../dist/coordinator/gateway/tile-check-pool.js';
+import { jobSolver } from '../../../dist/coordinator/jobs/job-solver.js';
+import { issueToken } from '../../../dist/coordinator/tokens.js';
+import { tilesInFlightMax } from '../../../dist/src/core/limits.js';
+import { kernelDigest, loadKernel } from '../../../dist/worker/kernel/kernel.js';
+import { syntheticLayer } from './synthetic-layer.mjs';
+
+const job = 'bench';
+const options = JSON.parse(process.argv[2] ?? '{}');
+const directory = mkdtempSync(join(tmpdir(), 'tombola-bench-'));
+const engine = await openLocalEngine(directory);
+const checks = openTileCheckPool({ threads: 1 });
+const metrics = openMetrics();
+const kernel = await loadKernel();
+const figures = { tiles: 0, blocks: 0, firstMs: null, lastMs: 0, refused: {}, acknowledged: 0, closed: {} };
+let solvedHere = 0;
+const nowMs = () => performance.now();
+const count = (into, key) => {
+  into[key] = (into[key] ?? 0) + 1;
+};
+const observer = {
+  ...metrics,
+  refused: (code) => count(figures.refused, code),
+  acknowledged: () => {
+    figures.acknowledged++;
+  },
+};
+const log = (event, fields) => {
+  if (event === 'session-ended') count(figures.closed, `${fields.code} ${fields.reason}`.slice(0, 60));
+};
+const shell = openLedgerShell({
+  engine,
+  checks,
+  solver: {
+    concurrency: 1,
+    solve: async (problem, tile) => {
+      solvedHere++;
+      return kernel.solveTile(problem, tile);
+    },
+  },
+  leaseKey: randomBytes(32),
+  checkOneIn: options.checkOneIn ?? 16,
+  isRunning: () => true,
+  nowMs,
+  log,
+  observer,
+});
+const keys = options.needsToken ? { current: { id: 'k1', secret: randomBytes(32) }, previous: null } : null;
+const checkAccess = accessChecker(keys);
+const server = createServer({ maxHeaderSize: 8192, connectionsCheckingInterval: 5000 });
+const setting = { shell, build: kernelDigest, checkAccess, gateways: [], log, nowMs };
+const sockets = openSocketServer(server, {
+  checkAccess,
+  isOriginAllowed: originChecker({ allowedOrigins: [], isOpen: keys === null }),
+  openSession: (transport, origin) => new GatewaySession(transport, origin, setting),
+  onOutcome: () => undefined,
+  log,
+});
+const wires = new Set();
+server.on('connection', (socket) => wires.add(socket));
+const timer = setInterval(() => {
+  shell.tick();
+  for (const session of sockets.sessions) session.tick();
+}, 250);
+await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+
+const tokenFor = (scope, id) =>
+  keys === null ? '' : issueToken(keys, { scope, id, ttlMs: 3_600_000 }, Date.now());
+const stop = new AbortController();
+if (options.layer !== undefined) runJob(syntheticLayer(options.layer));
+
+/** Asks for tiles as construct.ts does: so many at a time, each read back when it is done. */
+function runJob(layer) {
+  const solver = jobSolver({
+    job,
+    store: engine,
+    ledger: shell.port,
+    signal: stop.signal,
+    committed: new Set(),
+  });
+  // Cut beforehand, as a layer's tiles are before the first is asked for.
+  const tiles = Array.from({ length: options.tileCount }, (_, index) => layer.tile(index));
+  const next = async () => {
+    for (let tile = tiles.shift(); tile !== undefined; tile = tiles.shift()) {
+      await solver.solve(layer.problem, tile);
+      figures.tiles++;
+      figures.blocks += layer.blocksPerTile;
+      figures.lastMs = nowMs();
+    }
+  };
+  shell.port.addJob(job, 0);
+  for (let k = 0; k < Math.min(tilesInFlightMax, options.tileCount); k++) next().catch(() => undefined);
+}
+
+function wireBytes() {
+  let bytes = 0;
+  for (const { bytesRead, bytesWritten } of wires) bytes += bytesRead + bytesWritten;
+  return bytes;
+}
+
+const answers = {
+  figures: () => ({
+    ...figures,
+    solvedHere,
+    nowMs: nowMs(),
+    cpu: process.cpuUsage(),
+    rss: process.memoryUsage.rss(),
+    heap: process.memoryUsage().heapUsed,
+    wireBytes: wireBytes(),
+    sessions: sockets.sessions.size,
+    ledger: shell.status(),
+  }),
+  tokens: ({ scope, ids }) => ids.map((id) => tokenFor(scope, id)),
+  collect: () => {
+    globalThis.gc?.();
+    return {};
+  },
+  end: async () => {
+    stop.abort(new Error('over'));
+    clearInterval(timer);
+    server.close();
+    await sockets.close(1012, 'over', 500);
+    server.closeAllConnections();
+    await checks.close();
+    await engine.close();
+    metrics.close();
+    rmSync(directory, { recursive: true, force: true });
+    setImmediate(() => process.disconnect());
+    return {};
+  },
+};
+
+process.on('message', async ({ id, ask, ...rest }) => process.send({ id, answer: await answers[ask](rest) }));
+process.on('disconnect', () => setTimeout(() => process.exit(0), 2000).unref());
+process.send({ id: 0, answer: { url: `http://127.0.0.1:${server.address().port}` } });
