@@ -8,17 +8,22 @@
  *   leased      one worker, or two (a straggler copy)    → open       every lease on it has expired, been given back, or died
  *                                                        → checking   a result comes in (from anyone: results prove themselves)
  *   checking    a result is being verified               → storing    verified
+ *                                                        → open       verified, but its misses need a second opinion: the result
+ *                                                                     is held, and the tile goes to another worker
  *                                                        → leased/open  refused; the sender is held to account
  *   storing     the verified result is being committed   → done       the store says new or duplicate: compare-and-set is the commit
- *                                                        → leased/open  the store failed; the sender is asked to send it again
- *   local       attemptMax leases came to nothing        → storing    the gateway solved it itself
+ *                                                        → waiting    the store failed; the sender is asked to send it again
+ *   waiting     its result was verified, not stored      → checking   the sender comes with it again
+ *                                                        → open       it does not
+ *   local       tileAttemptMax leases came to nothing, two verified results differ, or no second opinion came in time
+ *                                                        → storing    the gateway solved it itself
  *                                                        → dead       it could not: the job says "incomplete"
  *   done        durable. Late results are acknowledged as duplicates and dropped
  *
  * Leases are hints, the compare-and-set is the commit: no order of events merges an unverified result or acknowledges one that is not
  * durable. A worker's death (session end, missed heartbeats) releases its leases at once; slowness is never punished.
- * Trust: a worker's quota of leases doubles with each good result and falls to one with a bad one; invalidMax bad ones in its last
- * hundred put it in quarantine, for twice as long each time. Misses reported by strangers ("no subset here") carry no proof, so
+ * Trust: a worker's quota of leases doubles with each good result and falls to one with a bad one; badOutcomesMax bad ones in its
+ * last hundred put it in quarantine, for twice as long each time. Misses reported by strangers ("no subset here") carry no proof, so
  * such tiles are re-solved by another worker before they are believed (all at first, then one in ten after ten good results).
  * Answers are unique, so two honest results are equal byte by byte: the shell gives the digest of each verified result. Where two
  * differ, a trusted worker's counts; else the coordinator solves the tile itself, and who said otherwise has sent a bad result.

@@ -13,7 +13,7 @@
  * jitter; the random numbers come in with the events. A `reject` with retryMs 0 ends the session for that gateway.
  *
  * The shell ticks when {@link nextWakeMs} says, or oftener. It has one connection at a time: after `close`, and after it has said
- * `disconnected`, it delivers nothing more of the old one. `now` is monotonic milliseconds.
+ * `disconnected`, it delivers nothing more of the old one and gives up one that is still being made. `now` is monotonic milliseconds.
  */
 import type { GatewayMessage, TileName, WorkerMessage } from '../src/core/protocol/messages.ts';
 import {

@@ -79,7 +79,11 @@ class Model {
 test('any events in any order leave the books right and acknowledge only what is durable', () => {
   fc.assert(
     fc.property(
-      fc.array(fc.tuple(fc.constantFrom(0, 1, 900, 40_000), events), { minLength: 30, maxLength: 160, size: 'max' }),
+      fc.array(fc.tuple(fc.constantFrom(0, 1, 900, 40_000), events), {
+        minLength: 30,
+        maxLength: 160,
+        size: 'max',
+      }),
       fc.integer(),
       (steps, seed) => {
         const ledger = createLedger({ seed, strangerResultCount: 1, missCheckOneIn: 2 });

@@ -66,6 +66,8 @@ export class SimWorker {
   private busy = 0;
   private epoch = 0;
   private wakeCount = 0;
+  /** Which attempt to connect is the present one. */
+  private dialCount = 0;
   private readonly unanswered = new Set<string>();
   private readonly memory: { readonly name: TileName; readonly message: WorkerMessage }[] = [];
 
@@ -149,6 +151,7 @@ export class SimWorker {
         this.send(effect.message);
         return;
       case 'close':
+        this.dialCount++;
         this.connection?.close(0);
         this.connection = null;
         return;
@@ -182,9 +185,11 @@ export class SimWorker {
     if (world.isHonest(this.name)) world.audit.connects(this.name);
     this.connection?.close(0);
     this.connection = null;
+    const dial = ++this.dialCount;
     const delay = world.random.net.between(1, 50);
     world.clockwork.after(delay, () =>
       this.whenAwake(epoch, () => {
+        if (dial !== this.dialCount) return;
         // The gateway named b is often away; both lead to the same coordinator.
         if (
           !world.coordinator.isUp ||

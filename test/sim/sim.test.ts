@@ -5,6 +5,11 @@ import { simulate } from './world.ts';
 const seeds = 400;
 const seedsPerBug = 3000;
 
+/** Seeds that have found a fault, of the ledger or of the simulation; kept for ever. */
+const onceBroken = [
+  944, 1738, 3690, 3851, 1004203, 1006328, 1007802, 1008323, 1015847, 1016562, 1018642, 1018835,
+];
+
 describe('simulated worlds', () => {
   test(`keep every promise in ${seeds} schedules`, () => {
     const broken: string[] = [];
@@ -13,6 +18,10 @@ describe('simulated worlds', () => {
       if (violation !== null) broken.push(`npm run sim -- --seed ${seed}: ${violation}`);
     }
     expect(broken).toEqual([]);
+  });
+
+  test.each(onceBroken)('keep every promise in schedule %i, which once broke one', (seed) => {
+    expect(simulate(seed).violation).toBeNull();
   });
 
   test('take the same course when run twice', () => {
