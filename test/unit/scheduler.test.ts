@@ -1,0 +1,59 @@
+import { describe, expect, test } from 'vitest';
+import { deskOf, granted } from '../support/ledger-desk.ts';
+
+describe('the scheduler', () => {
+  test('serves the highest priority first and lets equals take turns', () => {
+    const desk = deskOf(0);
+    desk.add('low', 2, 1);
+    desk.add('x', 2, 5);
+    desk.add('y', 2, 5);
+    desk.join('a');
+    const order: string[] = [];
+    for (let index = 0; index < 6; index++) {
+      const [tile] = granted(desk.want('a'));
+      order.push(tile ?? '');
+      const job = (tile ?? '').slice(0, -1);
+      const result = `o${index}`;
+      desk.happen({ kind: 'result', session: 'a', job, tile: tile ?? '', result, claimsMisses: false });
+      desk.happen({ kind: 'verified', result, digest: 'x' });
+      desk.happen({ kind: 'stored', result, outcome: 'new' });
+    }
+    expect(order).toEqual(['x0', 'y0', 'x1', 'y1', 'low0', 'low1']);
+  });
+
+  test('gives a second copy of what takes too long, to another worker, and one only', () => {
+    const desk = deskOf(17);
+    desk.join('a');
+    desk.join('slow');
+    expect(granted(desk.want('slow'))).toEqual(['j0']);
+    for (let index = 1; index < 17; index++) {
+      desk.want('a');
+      const { result } = desk.verified('a', `j${index}`);
+      desk.happen({ kind: 'stored', result, outcome: 'new' });
+    }
+    desk.join('b');
+    desk.want('slow', 2);
+    desk.want('a', 4);
+    desk.want('b', 4);
+    const effects = desk.pass(20_000);
+    expect(granted(effects)).toEqual(['j0']);
+    expect(effects.find(({ kind }) => kind === 'grant')).not.toMatchObject({ session: 'slow' });
+    const { result } = desk.verified('a', 'j0');
+    const stored = desk.happen({ kind: 'stored', result, outcome: 'new' });
+    expect(stored).toContainEqual({ kind: 'cancel', session: 'slow', job: 'j', tile: 'j0' });
+  });
+
+  test('gives a fast worker seconds of work and leaves some to others', () => {
+    const desk = deskOf(10_000);
+    desk.join('a');
+    for (let index = 0; index < 50; index++) {
+      desk.want('a');
+      desk.stall(100);
+      const { result } = desk.verified('a', `j${index}`);
+      desk.happen({ kind: 'stored', result, outcome: 'new' });
+    }
+    const count = granted(desk.want('a', 1_000)).length;
+    expect(count).toBeGreaterThan(30);
+    expect(count).toBeLessThan(80);
+  });
+});
