@@ -12,6 +12,11 @@ const half = 20;
 
 /** C(n, k) at [n · 41 + k], as float64: the largest is below 2^38. */
 const binomials = pascal();
+/** Subsets that a table gives: of at most so many samples, all among the first so many, which one write of bits takes. */
+const listedCountMax = 4;
+const listedSize = 25;
+/** [k][rank]: the subset of k samples with that rank, whatever n is. */
+const listed = Array.from({ length: listedCountMax + 1 }, (_, count) => subsetsByRank(count));
 
 /** Returns C(n, k) for n, k ≤ 40. */
 export function binomial(n: number, k: number): number {
@@ -44,6 +49,11 @@ export function setSubset(
   bit: number,
   { size, count, rank }: { size: number; count: number; rank: number },
 ): void {
+  const known = count <= listedCountMax ? (listed[count] as Uint32Array)[rank] : undefined;
+  if (known !== undefined) {
+    orBits(masks, bit, known);
+    return;
+  }
   let left = rank;
   let cell = (size - 1) * stride + count;
   let window = 0;
@@ -73,6 +83,19 @@ function ones(window: number): number {
   left = (left & 0x33333333) + ((left >>> 2) & 0x33333333);
   left = (left + (left >>> 4)) & 0x0f0f0f0f;
   return Math.imul(left, 0x01010101) >>> 24;
+}
+
+/** Ranks ascend as the masks do: the next larger number with as many bits (Gosper 1972) has the next rank. */
+function subsetsByRank(count: number): Uint32Array {
+  const subsets = new Uint32Array(binomial(listedSize, count));
+  let subset = (1 << count) - 1;
+  for (let rank = 0; rank < subsets.length; rank++) {
+    subsets[rank] = subset;
+    const lowest = subset & -subset;
+    const carried = subset + lowest;
+    if (lowest !== 0) subset = carried | (((subset ^ carried) / lowest) >>> 2);
+  }
+  return subsets;
 }
 
 function pascal(): Float64Array {
