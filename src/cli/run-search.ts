@@ -2,14 +2,14 @@
  * A search from target to sealed ticket: plan ─ solve ─ write ─ read back and verify ─ seal ─ compare over data ─ report.
  */
 import { join } from 'node:path';
-import { type ConstructEvent, type Construction, construct } from '../../coordinator/construct.ts';
+import type { ConstructEvent, Construction } from '../../coordinator/construct.ts';
 import { openLocalEngine } from '../../coordinator/engine/local-engine.ts';
-import { tileStoreOf } from '../../coordinator/engine/tile-store.ts';
 import { openPool } from '../../worker/node/pool.ts';
 import { encodeTicket } from '../core/format/ticket-file.ts';
 import { makePlan } from '../core/plan/make-plan.ts';
 import type { Plan } from '../core/plan/plan.ts';
 import { secondsSince } from './check-ticket.ts';
+import { constructInProcess } from './construct-in-process.ts';
 import { finishRun, type SearchTask } from './finish-run.ts';
 import { estimatePlan, type PlanEstimate } from './plan-estimate.ts';
 import type { Progress } from './progress.ts';
@@ -17,7 +17,7 @@ import { formatCount, formatSeconds } from './report/format-number.ts';
 import { isTelling, layerTitle } from './report/layer-name.ts';
 import type { Summary } from './report/summary.ts';
 import { appendMetrics, runFiles } from './run-folder.ts';
-import { abortable, timeProbes } from './timed-solver.ts';
+import { timeProbes } from './timed-solver.ts';
 import { unlessAborted } from './unless-aborted.ts';
 
 /** A plan and what it will cost. */
@@ -84,11 +84,10 @@ async function solve(task: SearchTask, { plan, estimate }: EstimatedPlan, folder
   const start = performance.now();
   const watch = new SearchWatch(task.progress, estimate, folder);
   const engine = await openLocalEngine(join(folder, runFiles.state));
-  const pool = openPool({ threads: options.threads });
   try {
-    const construction = await construct(plan, target.network, {
-      solver: abortable(pool, signal),
-      store: tileStoreOf(engine, 'search'),
+    const construction = await constructInProcess(plan, target.network, {
+      threads: options.threads,
+      engine,
       targetSha256: target.sha256,
       checkOneIn,
       onEvent: (event) => watch.see(event),
@@ -102,7 +101,6 @@ async function solve(task: SearchTask, { plan, estimate }: EstimatedPlan, folder
     };
   } finally {
     task.progress.clear();
-    await pool.close();
     await engine.close();
   }
 }

@@ -49,11 +49,3 @@ export function timeProbes(
   };
   return { solver: { concurrency: solver.concurrency, solve }, times };
 }
-
-/** Returns the solver with every tile bound to the signal. */
-export function abortable(solver: AbortableSolver, signal: AbortSignal): Solver {
-  return {
-    concurrency: solver.concurrency,
-    solve: (problem, tile) => solver.solve(problem, tile, { signal }),
-  };
-}
