@@ -1,18 +1,10 @@
 /**
- * The commands and their options, as commander reads them.
+ * The commands and their options, as commander reads them. A command is loaded when it is called: all of them together take half a
+ * second, and most need little.
  */
 import { Command } from 'commander';
 import { misuse } from '../core/errors.ts';
-import { type CommandProcess, commandContext, type Outcome } from './command-context.ts';
-import { exampleCommand } from './commands/example.ts';
-import { inspectCommand } from './commands/inspect.ts';
-import { cancelCommand, fetchCommand, statusCommand, statusOptions, submitCommand } from './commands/jobs.ts';
-import { planCommand, resumeCommand, searchCommand } from './commands/search.ts';
-import { serveCommand, serveOptions } from './commands/serve.ts';
-import { tokenCommand, tokenCommandOptions } from './commands/token.ts';
-import { verifyCommand } from './commands/verify.ts';
-import { workerCommand, workerOptions } from './commands/worker.ts';
-import { mergeOptions, readConfigFile } from './config-file.ts';
+import { type CommandContext, type CommandProcess, commandContext, type Outcome } from './command-context.ts';
 import {
   dataOptions,
   namingOptions,
@@ -23,11 +15,21 @@ import {
   scalingOptions,
   sharedOptions,
 } from './option-table.ts';
+import { serveOptions, statusOptions, tokenCommandOptions, workerOptions } from './remote/command-options.ts';
 import { connectionOptions, remoteSearchOptions, retryOption } from './remote/connection-options.ts';
 import { tombolaVersion } from './version.ts';
 
 /** Options that choose what a command does rather than what it finds. */
 const steering = new Set(['json', 'debug', 'config', 'resume', 'dry-run']);
+
+/** Loads a command and runs it. */
+type Act = (raw: RawOptions, context: CommandContext) => Promise<Outcome>;
+
+/** Adds commands to the program. */
+interface Adder {
+  add(usage: string, help: string, rows: readonly OptionRow[]): Command;
+  run(command: Command, act: Act): Promise<void>;
+}
 
 /**
  * Returns the program. Parsing it runs a command, whose outcome goes to `report`; commander's own messages are thrown.
@@ -40,15 +42,30 @@ export function tombolaProgram(process_: CommandProcess, report: (outcome: Outco
     .version(tombolaVersion())
     .exitOverride()
     .configureOutput({ writeErr: () => undefined });
-  const add = (usage: string, help: string, rows: readonly OptionRow[]): Command =>
-    addOptions(program.command(usage).description(help), rows);
+  const adder: Adder = {
+    add: (usage, help, rows) => addOptions(program.command(usage).description(help), rows),
+    run: async (command, act) => {
+      const context = commandContext(process_, command.getOptionValue('json') === true);
+      report(await act(await optionsOf(command), context));
+    },
+  };
+  addSearchCommands(adder);
+  addTicketCommands(adder);
+  addJobCommands(adder);
+  addServices(adder);
+  return program;
+}
 
+function addSearchCommands({ add, run }: Adder): void {
   const searchRows = [...planOptions, ...scalingOptions, ...dataOptions, ...sharedOptions, ...namingOptions];
   add('plan <target>', 'print what a search would cost', searchRows)
     .option('--config <FILE>', 'options in YAML or JSON; the command line wins')
-    .action(async (target: string, _, command: Command) => {
-      report(await planCommand(target, optionsOf(command), contextOf(process_, command)));
-    });
+    .action((target: string, _, command: Command) =>
+      run(command, async (raw, context) => {
+        const { planCommand } = await import('./commands/search.ts');
+        return planCommand(target, raw, context);
+      }),
+    );
   add('search [target]', 'find a ticket, verify it, and write a run folder', [
     ...searchRows,
     ...outputOptions,
@@ -57,37 +74,43 @@ export function tombolaProgram(process_: CommandProcess, report: (outcome: Outco
     .option('--config <FILE>', 'options in YAML or JSON; the command line wins')
     .option('--resume <DIR>', 'go on with an interrupted run, with its own options')
     .option('--dry-run', 'only print what it would cost')
-    .action(async (target: string | undefined, _, command: Command) => {
-      report(await search(target, command, process_));
-    });
+    .action((target: string | undefined, _, command: Command) =>
+      run(command, (raw, context) => search({ target, command }, raw, context)),
+    );
+}
+
+function addTicketCommands({ add, run }: Adder): void {
   add('verify <ticket>', 'check a ticket against its target', [
     { name: 'target', value: 'FILE', help: 'the target the ticket was made for' },
     ...dataOptions,
     ...scalingOptions,
     ...sharedOptions,
-  ]).action(async (ticket: string, _, command: Command) => {
-    report(await verifyCommand(ticket, optionsOf(command), contextOf(process_, command)));
-  });
+  ]).action((ticket: string, _, command: Command) =>
+    run(command, async (raw, context) => {
+      const { verifyCommand } = await import('./commands/verify.ts');
+      return verifyCommand(ticket, raw, context);
+    }),
+  );
   add('inspect <file>', 'print what a target or a ticket holds', sharedOptions.slice(1)).action(
-    async (file: string, _, command: Command) => {
-      report(await inspectCommand(file, optionsOf(command), contextOf(process_, command)));
-    },
+    (file: string, _, command: Command) =>
+      run(command, async (raw, context) => {
+        const { inspectCommand } = await import('./commands/inspect.ts');
+        return inspectCommand(file, raw, context);
+      }),
   );
   add('example', 'search on the small network that comes with Tombola', [
     ...planOptions,
     ...sharedOptions.slice(0, 1),
     ...outputOptions,
-  ]).action(async (_, command: Command) => {
-    report(await exampleCommand(optionsOf(command), contextOf(process_, command)));
-  });
-  addJobCommands(add, process_, report);
-  addServices(add, process_, report);
-  return program;
+  ]).action((_, command: Command) =>
+    run(command, async (raw, context) => {
+      const { exampleCommand } = await import('./commands/example.ts');
+      return exampleCommand(raw, context);
+    }),
+  );
 }
 
-type Add = (usage: string, help: string, rows: readonly OptionRow[]) => Command;
-
-function addJobCommands(add: Add, process_: CommandProcess, report: (outcome: Outcome) => void): void {
+function addJobCommands({ add, run }: Adder): void {
   const submitRows = [...planOptions, ...scalingOptions, ...sharedOptions.slice(1), ...namingOptions];
   const remoteRows = remoteSearchOptions.filter(({ name }) => name !== retryOption.name);
   add('submit <target>', 'have a coordinator search for a ticket, and print the job', [
@@ -95,18 +118,25 @@ function addJobCommands(add: Add, process_: CommandProcess, report: (outcome: Ou
     ...remoteRows,
   ])
     .option('--config <FILE>', 'options in YAML or JSON; the command line wins')
-    .action(async (target: string, _, command: Command) => {
-      report(await submitCommand(target, optionsOf(command), contextOf(process_, command)));
-    });
+    .action((target: string, _, command: Command) =>
+      run(command, async (raw, context) => {
+        const { submitCommand } = await import('./commands/jobs.ts');
+        return submitCommand(target, raw, context);
+      }),
+    );
   add('status [job]', "print how a coordinator's jobs and workers do", statusOptions).action(
-    async (job: string | undefined, _, command: Command) => {
-      report(await statusCommand(job, optionsOf(command), contextOf(process_, command)));
-    },
+    (job: string | undefined, _, command: Command) =>
+      run(command, async (raw, context) => {
+        const { statusCommand } = await import('./commands/jobs.ts');
+        return statusCommand(job, raw, context);
+      }),
   );
   add('cancel <job>', 'end a job; what it solved is kept', connectionOptions).action(
-    async (job: string, _, command: Command) => {
-      report(await cancelCommand(job, optionsOf(command), contextOf(process_, command)));
-    },
+    (job: string, _, command: Command) =>
+      run(command, async (raw, context) => {
+        const { cancelCommand } = await import('./commands/jobs.ts');
+        return cancelCommand(job, raw, context);
+      }),
   );
   add('fetch <job>', "get a job's ticket, verify it here, and write a run folder", [
     ...connectionOptions,
@@ -117,34 +147,42 @@ function addJobCommands(add: Add, process_: CommandProcess, report: (outcome: Ou
     ...sharedOptions,
     ...namingOptions,
     ...outputOptions,
-  ]).action(async (job: string, _, command: Command) => {
-    report(await fetchCommand(job, optionsOf(command), contextOf(process_, command)));
-  });
+  ]).action((job: string, _, command: Command) =>
+    run(command, async (raw, context) => {
+      const { fetchCommand } = await import('./commands/fetch.ts');
+      return fetchCommand(job, raw, context);
+    }),
+  );
 }
 
-function addServices(add: Add, process_: CommandProcess, report: (outcome: Outcome) => void): void {
-  add('serve', 'run a coordinator', serveOptions).action(async (_, command: Command) => {
-    report(await serveCommand(optionsOf(command), contextOf(process_, command)));
-  });
-  add('worker <url...>', 'solve for coordinators', workerOptions).action(
-    async (urls: string[], _, command: Command) => {
-      report(await workerCommand(urls, optionsOf(command), contextOf(process_, command)));
-    },
+function addServices({ add, run }: Adder): void {
+  add('serve', 'run a coordinator', serveOptions).action((_, command: Command) =>
+    run(command, async (raw, context) => {
+      const { serveCommand } = await import('./commands/serve.ts');
+      return serveCommand(raw, context);
+    }),
   );
-  add('token', 'make an access token for a coordinator', tokenCommandOptions).action(
-    async (_, command: Command) => {
-      report(await tokenCommand(optionsOf(command), contextOf(process_, command)));
-    },
+  add('worker <url...>', 'solve for coordinators', workerOptions).action(
+    (urls: string[], _, command: Command) =>
+      run(command, async (raw, context) => {
+        const { workerCommand } = await import('./commands/worker.ts');
+        return workerCommand(urls, raw, context);
+      }),
+  );
+  add('token', 'make an access token for a coordinator', tokenCommandOptions).action((_, command: Command) =>
+    run(command, async (raw, context) => {
+      const { tokenCommand } = await import('./commands/token.ts');
+      return tokenCommand(raw, context);
+    }),
   );
 }
 
 async function search(
-  target: string | undefined,
-  command: Command,
-  process_: CommandProcess,
+  { target, command }: { readonly target: string | undefined; readonly command: Command },
+  raw: RawOptions,
+  context: CommandContext,
 ): Promise<Outcome> {
-  const context = contextOf(process_, command);
-  const raw = optionsOf(command);
+  const { planCommand, resumeCommand, searchCommand } = await import('./commands/search.ts');
   const resume = textOf(command, 'resume');
   const isDryRun = command.getOptionValue('dryRun') === true;
   if (resume !== undefined) {
@@ -163,12 +201,8 @@ function addOptions(command: Command, rows: readonly OptionRow[]): Command {
     .option('--debug', 'print the stack of an unexpected error');
 }
 
-function contextOf(process_: CommandProcess, command: Command): ReturnType<typeof commandContext> {
-  return commandContext(process_, command.getOptionValue('json') === true);
-}
-
 /** What was given, over what the config file says. */
-function optionsOf(command: Command): RawOptions {
+async function optionsOf(command: Command): Promise<RawOptions> {
   const given = new Map<string, string>();
   for (const option of command.options) {
     const value: unknown = command.getOptionValue(option.attributeName());
@@ -177,7 +211,9 @@ function optionsOf(command: Command): RawOptions {
     else if (value === true) given.set(option.name(), 'true');
   }
   const config = textOf(command, 'config');
-  return config === undefined ? given : mergeOptions(readConfigFile(config), given);
+  if (config === undefined) return given;
+  const { mergeOptions, readConfigFile } = await import('./config-file.ts');
+  return mergeOptions(readConfigFile(config), given);
 }
 
 function textOf(command: Command, attribute: string): string | undefined {

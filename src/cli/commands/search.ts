@@ -8,10 +8,12 @@ import type { Interval } from '../../core/network/activation.ts';
 import type { CommandContext, Outcome } from '../command-context.ts';
 import { type LoadedData, loadData } from '../load-data.ts';
 import { type LoadedTarget, loadTarget } from '../load-target.ts';
+import { noteAssumedRange } from '../note-assumed-range.ts';
 import type { RawOptions } from '../option-table.ts';
 import { parseConnection, parsePriority, remoteSearchOptions } from '../remote/connection-options.ts';
 import { CoordinatorClient } from '../remote/coordinator-client.ts';
-import { type RemotePlace, runRemoteSearch } from '../remote/remote-search.ts';
+import { runRemoteSearch } from '../remote/remote-search.ts';
+import type { RemotePlace } from '../remote/submit-search.ts';
 import { fromHere, quote, verifyCommand } from '../report/command-line.ts';
 import { planFigures, planText } from '../report/plan-text.ts';
 import type { Summary } from '../report/summary.ts';
@@ -166,10 +168,4 @@ export function printSearch(
       `Verify: ${command}`,
     ].join('\n'),
   );
-}
-
-/** Says which range the inputs are taken to have, where nobody has. */
-export function noteAssumedRange(options: SearchOptions, context: CommandContext): void {
-  if (options.isInputRangeAssumed)
-    context.note('Inputs are taken to lie between 0 and 1; if they do not, say so with --input-range LO,HI.');
 }

@@ -11,37 +11,13 @@ import { kernelDigest } from '../../../worker/kernel/kernel.ts';
 import { openPool } from '../../../worker/node/pool.ts';
 import { misuse } from '../../core/errors.ts';
 import type { CommandContext, Outcome } from '../command-context.ts';
-import type { OptionRow, RawOptions } from '../option-table.ts';
+import type { RawOptions } from '../option-table.ts';
 import { numberOption, wholeNumber } from '../option-values.ts';
 import { readInputFile } from '../read-input-file.ts';
 import { followTokenKeys, makeTokenKeys, readTokenKeys } from '../remote/token-keys-file.ts';
 import { quote } from '../report/command-line.ts';
 import { parseSharedOptions } from '../search-options.ts';
 import { whenAborted } from '../unless-aborted.ts';
-
-/** Options of the coordinator. */
-export const serveOptions: readonly OptionRow[] = [
-  { name: 'data', value: 'DIR', help: 'where jobs, results and keys are kept; made if it is not there' },
-  { name: 'port', value: 'N', help: 'port to listen on, 0 for any free one (default: 7878)' },
-  {
-    name: 'host',
-    value: 'ADDR',
-    help: 'address to listen on, 0.0.0.0 for all (default: 127.0.0.1); others than loopback need tokens and encryption',
-  },
-  { name: 'cert', value: 'FILE', help: 'certificate chain for TLS, PEM' },
-  { name: 'key', value: 'FILE', help: 'its private key, PEM' },
-  { name: 'insecure', value: null, help: 'allow other addresses than loopback without encryption' },
-  {
-    name: 'gateway',
-    value: 'URL[,URL…]',
-    help: 'other addresses of this coordinator that workers may move to',
-  },
-  {
-    name: 'threads',
-    value: 'N',
-    help: 'threads that plan, check results and verify tickets (default: the available cores)',
-  },
-];
 
 const portDefault = 7878;
 

@@ -4,30 +4,9 @@
 import { issueToken, tokenScopes } from '../../../coordinator/tokens.ts';
 import { misuse } from '../../core/errors.ts';
 import type { CommandContext, Outcome } from '../command-context.ts';
-import type { OptionRow, RawOptions } from '../option-table.ts';
+import type { RawOptions } from '../option-table.ts';
 import { type NumberRule, numberOption } from '../option-values.ts';
 import { makeTokenKeys, rotateTokenKeys } from '../remote/token-keys-file.ts';
-
-/** Options of a token. */
-export const tokenCommandOptions: readonly OptionRow[] = [
-  {
-    name: 'data',
-    value: 'DIR',
-    help: "the coordinator's data directory; its keys are made if there are none",
-  },
-  {
-    name: 'scope',
-    value: 'SCOPE',
-    help: `what it is for: ${tokenScopes.join(' | ')}`,
-  },
-  { name: 'ttl-hours', value: 'H', help: 'hours until it expires (default: 168, a week)' },
-  { name: 'id', value: 'NAME', help: 'names the bearer in logs and bans (default: random)' },
-  {
-    name: 'rotate',
-    value: null,
-    help: 'make a new key first; tokens of the last key are good for one more day, older ones end now',
-  },
-];
 
 const ttlHoursDefault = 168;
 const hourMs = 3_600_000;

@@ -5,17 +5,10 @@ import { openLog } from '../../../coordinator/gateway/log.ts';
 import { runWorker } from '../../../worker/node/run-worker.ts';
 import { failure } from '../../core/errors.ts';
 import type { CommandContext, Outcome } from '../command-context.ts';
-import type { OptionRow, RawOptions } from '../option-table.ts';
-import { insecureOption, readToken, tokenOptions } from '../remote/connection-options.ts';
+import type { RawOptions } from '../option-table.ts';
+import { readToken } from '../remote/connection-options.ts';
 import { plainText } from '../remote/job-view.ts';
 import { parseSharedOptions } from '../search-options.ts';
-
-/** Options of a worker. */
-export const workerOptions: readonly OptionRow[] = [
-  { name: 'threads', value: 'N', help: 'threads that solve (default: the available cores)' },
-  ...tokenOptions,
-  insecureOption,
-];
 
 /** Time to hand in what is solved, once told to end. */
 const drainMs = 20_000;

@@ -1,37 +1,14 @@
 /** A search that a coordinator runs: submit ─ follow ─ fetch; its ticket is believed nothing and checked like one that was found here. */
-import { planOptionsToJson } from '../../../coordinator/jobs/job-request.ts';
 import { failure } from '../../core/errors.ts';
-import { encodeNetwork } from '../../core/format/network-file.ts';
 import { decodeTicket } from '../../core/format/ticket-file.ts';
 import type { PlanOptions } from '../../core/plan/make-plan.ts';
 import { type FoundTicket, finishRun, type SearchTask } from '../finish-run.ts';
-import type { LoadedTarget } from '../load-target.ts';
 import type { Summary } from '../report/summary.ts';
 import { appendMetrics } from '../run-folder.ts';
-import type { SearchOptions } from '../search-options.ts';
 import type { CoordinatorClient } from './coordinator-client.ts';
 import { askPatiently, followJob, type Patience } from './follow-job.ts';
 import type { JobView } from './job-view.ts';
-
-/** Where and how a search runs that does not run here. */
-export interface RemotePlace {
-  readonly client: CoordinatorClient;
-  readonly priority: number;
-  readonly retrySeconds: number;
-}
-
-/** Submits a search and returns its job. The same target and options are the same job, however often they are submitted. */
-export function submitSearch(
-  { target, options }: { readonly target: LoadedTarget; readonly options: SearchOptions },
-  { client, priority }: Pick<RemotePlace, 'client' | 'priority'>,
-): Promise<JobView> {
-  return client.submit({
-    network: encodeNetwork(target.network),
-    options: planOptionsToJson(options.plan),
-    name: options.name ?? target.name,
-    priority,
-  });
-}
+import { type RemotePlace, submitSearch } from './submit-search.ts';
 
 /**
  * Searches on a coordinator, and fills the run folder.

@@ -1,0 +1,64 @@
+/** Keys of tokens in a coordinator's data directory. */
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { checkToken, issueToken } from '../../coordinator/tokens.ts';
+import { makeTokenKeys, readTokenKeys, rotateTokenKeys } from '../../src/cli/remote/token-keys-file.ts';
+
+let directory = '';
+const path = (): string => join(directory, 'keys.json');
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'tombola-keys-'));
+});
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+const now = Date.now();
+const isGood = (token: string): boolean => {
+  const keys = readTokenKeys(directory);
+  return keys !== undefined && checkToken(keys, token, now) !== null;
+};
+const issue = (keys: ReturnType<typeof makeTokenKeys>): string =>
+  issueToken(keys, { scope: 'read', ttlMs: 60_000 }, now);
+
+test('keys are made once, for their owner alone, and leave nothing else behind', () => {
+  expect(readTokenKeys(directory)).toBeUndefined();
+  const token = issue(makeTokenKeys(directory));
+  expect(issue(makeTokenKeys(directory)).split('.')[1]).toBe(token.split('.')[1]);
+  expect(isGood(token)).toBe(true);
+  expect(statSync(path()).mode & 0o777).toBe(0o600);
+  expect(readdirSync(directory)).toEqual(['keys.json']);
+});
+
+test('a token outlives one rotation and not two', () => {
+  const token = issue(makeTokenKeys(directory));
+  rotateTokenKeys(directory);
+  expect(isGood(token)).toBe(true);
+  rotateTokenKeys(directory);
+  expect(isGood(token)).toBe(false);
+  expect(readdirSync(directory)).toEqual(['keys.json']);
+});
+
+test('the previous key ends a day after the rotation', () => {
+  const token = issue(makeTokenKeys(directory));
+  rotateTokenKeys(directory);
+  const file = JSON.parse(readFileSync(path(), 'utf8'));
+  const dayMs = 24 * 3600 * 1000;
+  writeFileSync(path(), JSON.stringify({ ...file, rotatedAtMs: Date.now() - dayMs + 60_000 }));
+  expect(isGood(token)).toBe(true);
+  writeFileSync(path(), JSON.stringify({ ...file, rotatedAtMs: Date.now() - dayMs }));
+  expect(isGood(token)).toBe(false);
+});
+
+test('keys that others may read, and damaged ones, are refused', () => {
+  makeTokenKeys(directory);
+  const text = readFileSync(path(), 'utf8');
+  chmodSync(path(), 0o640);
+  expect(() => readTokenKeys(directory)).toThrow(/others may read it \(mode 640\), expected 600/);
+  chmodSync(path(), 0o600);
+  for (const damaged of ['', '{}', text.slice(0, -3), text.replace(/"secret":"[^"]*"/, '"secret":""')]) {
+    writeFileSync(path(), damaged);
+    expect(() => makeTokenKeys(directory)).toThrow(/Cannot read .*keys\.json: it is damaged/);
+    expect(readFileSync(path(), 'utf8')).toBe(damaged);
+  }
+});
