@@ -374,15 +374,15 @@ class Shell {
   private async solveHere({ job, tile }: Extract<LedgerEffect, { kind: 'solve-here' }>): Promise<void> {
     const { solver, checks } = this.options;
     const work = this.tiles.find({ job, tile });
-    if (work === undefined) return;
     try {
+      // The ledger waits for one answer each, even when the job has gone.
+      if (work === undefined) throw new Error('nobody asks for the tile any more');
       const solved = await solver.solve(work.problem, work.tile);
       const body = encodeTileResult(solved);
-      const sizeBytes = body.length;
       const form = 'plain';
       const reply = await checks.check({ problem: work.problem, tile: work.tile, body, form, checkOneIn: 1 });
       if (reply.kind === 'refused') throw new Error(reply.reason);
-      const result = this.results.keep({ sizeBytes, form, body: undefined, value: reply.value });
+      const result = this.results.keep({ sizeBytes: body.length, form, body: undefined, value: reply.value });
       this.happen({ kind: 'solved-here', job, tile, result, digest: reply.digest });
     } catch (error) {
       this.happen({ kind: 'unsolvable-here', job, tile, reason: reasonOf(error) });
