@@ -116,7 +116,7 @@ class IdleWatch {
     });
     if (workers?.length === 0)
       this.progress.say(
-        `No worker is connected; the coordinator solves slowly by itself or waits. Start workers with: npx tombola worker ${this.client.url}`,
+        `No worker is connected, so the job waits. Start workers with: npx tombola worker ${this.client.url}`,
       );
   }
 }
