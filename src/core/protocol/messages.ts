@@ -23,7 +23,8 @@
  * A frame that is larger than its sender's role allows is answered by closing with 1009; a text frame with 1003; MessagePack that
  * pre-scan.ts refuses with 1007; what is no message field by field, or a layer, tile or result whose parts do not fit each other,
  * with 1002; a digest or checksum that is not that of the content with 1008. A result's frame has `bodyCrc32` too, which the codec
- * adds, checks and takes out. Counts and sizes stand in limits.ts: 256 leases in a grant, 1,024 names in a beat. `reason` is one line without control characters; the codec makes it so when sending.
+ * adds, checks and takes out. Counts and sizes stand in limits.ts: 256 leases in a grant, 1,024 names in a beat. `reason` is one
+ * line without control characters; the codec makes it so when sending.
  *
  * Further parts of the format: layer-spec.ts (Spec), lease-tile.ts (Lease), mask-code.ts (Result.body).
  */
