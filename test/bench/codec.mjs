@@ -1,12 +1,8 @@
 /**
  * What a result costs on its way: blocks per second through the mask code, bits per block, messages per second through the codec.
- * Run after `npm run build`: node test/bench/codec.mjs [target.onnx] [milliseconds per row]. The tiles are those of a real search
- * with the default options and, for comparison, the target weights of its largest layer as blocks of n samples.
+ * Run by bench.mjs, or alone after `npm run build`: node test/bench/codec.mjs [milliseconds per row]. The tiles are those of a real
+ * search with the default options and, for comparison, the target weights of its largest layer as blocks of n samples.
  */
-import { existsSync } from 'node:fs';
-import { construct } from '../../dist/coordinator/construct.js';
-import { loadTarget } from '../../dist/src/cli/load-target.js';
-import { makePlan } from '../../dist/src/core/plan/make-plan.js';
 import { blocksPerRow } from '../../dist/src/core/plan/tile.js';
 import { layerProblemDigest, tileId } from '../../dist/src/core/plan/tiles.js';
 import {
@@ -18,22 +14,30 @@ import { specOf } from '../../dist/src/core/protocol/layer-spec.js';
 import { leaseOf } from '../../dist/src/core/protocol/lease-tile.js';
 import { decodeResultBody, encodeResultBody } from '../../dist/src/core/protocol/mask-code.js';
 import { loadKernel } from '../../dist/worker/kernel/kernel.js';
+import { callsPerSecond } from './measure.mjs';
+import { isMain, markdownTable } from './report.mjs';
+import { defaultTarget, searchTiles } from './search-tiles.mjs';
 
-const path = process.argv[2] ?? '../shared/targets/mlp-300-100-relu.onnx';
-const milliseconds = Number(process.argv[3] ?? 500);
 const kernel = await loadKernel();
 const job = 'bench';
 const token = new Uint8Array(24);
 
-if (!existsSync(path)) {
-  process.stdout.write(`no target at ${path}: give one as the first argument\n`);
-} else {
-  const solved = await searchTiles();
-  process.stdout.write(
-    '| tile | rule | n | blocks | bits/block, body | on the wire, both ways | encode M blocks/s | decode M blocks/s |\n|---|---|---|---|---|---|---|---|\n',
+if (isMain(import.meta.url)) {
+  const milliseconds = Number(process.argv[2] ?? 500);
+  const { tiles, messages } = await codecRows(milliseconds);
+  for (const rows of [tiles, messages]) {
+    const cells = rows.map((row) => Object.values(row));
+    process.stdout.write(`${markdownTable([Object.keys(rows[0]), ...cells])}\n\n`);
+  }
+}
+
+/** Returns the rows of both tables: what tiles and what messages cost. */
+export async function codecRows(milliseconds) {
+  const { solved } = await searchTiles(kernel, defaultTarget(), {});
+  const largest = largestOfEachLayer(solved);
+  const tiles = largest.map((each) =>
+    tileRow(`search, layer ${each.problem.sourceLayer}`, each, milliseconds),
   );
-  for (const each of largestOfEachLayer(solved)) row(`search, layer ${each.problem.sourceLayer}`, each);
-  const { problem, tile } = largestOfEachLayer(solved).at(-1);
   for (const [rule, size, epsilon] of [
     ['fewest', 15, 0.01],
     ['fewest', 20, 0.01],
@@ -42,44 +46,10 @@ if (!existsSync(path)) {
     ['closest', 24, 0.01],
     ['closest', 40, 0.01],
   ])
-    row(`weights, ε ${epsilon}`, blocksOf({ problem, tile, rule, size, epsilon }));
-  messages(solved);
-}
-
-/** Every tile of a search with the default options, solved. */
-async function searchTiles() {
-  const { network, sha256 } = loadTarget(path, undefined);
-  const solved = [];
-  const solver = {
-    concurrency: 1,
-    solve: (problem, tile) => {
-      const result = kernel.solveTile(problem, tile);
-      solved.push({ problem, tile, result });
-      return Promise.resolve(result);
-    },
-  };
-  const options = {
-    mode: 'tolerance',
-    epsilon: 0.01,
-    rule: 'fewest',
-    seed: 1n,
-    gridBits: 24,
-    copies: 'auto',
-    biasInit: 'uniform',
-    failureProbability: 1e-3,
-    inputRange: [0, 1],
-  };
-  const plan = await makePlan(network, options, solver);
-  solved.length = 0;
-  await construct(plan, network, {
-    solver,
-    store: { read: () => Promise.resolve(undefined), write: () => Promise.resolve() },
-    targetSha256: sha256,
-    checkOneIn: 1e9,
-    onEvent: () => undefined,
-    signal: new AbortController().signal,
-  });
-  return solved;
+    tiles.push(
+      tileRow(`weights, ε ${epsilon}`, blocksOf({ ...largest.at(-1), rule, size, epsilon }), milliseconds),
+    );
+  return { tiles, messages: messageRows(solved, milliseconds) };
 }
 
 function largestOfEachLayer(solved) {
@@ -137,29 +107,28 @@ function blocksOf({ problem: real, tile: wide, rule, size, epsilon }) {
   return { problem, tile, result: kernel.solveTile(problem, tile) };
 }
 
-function row(name, { problem, tile, result }) {
+function tileRow(name, { problem, tile, result }, milliseconds) {
   const blocks = result.copyRows.length * blocksPerRow(problem);
   const body = encodeResultBody(problem, tile, result);
-  const encode = perSecond(() => encodeResultBody(problem, tile, result));
-  const decode = perSecond(() => decodeResultBody(problem, tile, body));
+  const encode = perSecond(() => encodeResultBody(problem, tile, result), milliseconds);
+  const decode = perSecond(() => decodeResultBody(problem, tile, body), milliseconds);
   const wire =
     encodeMessage(resultOf({ problem, tile, body })).length +
     encodeMessage(grantOf([{ problem, tile }])).length;
   const size = problem.groupColumns.length / problem.groupChannels.length;
-  const cells = [
-    name,
-    problem.rule,
-    size.toFixed(1),
+  return {
+    tile: name,
+    rule: problem.rule,
+    n: size.toFixed(1),
     blocks,
-    ((8 * body.length) / blocks).toFixed(2),
-    ((8 * wire) / blocks).toFixed(2),
-    ((encode * blocks) / 1e6).toFixed(1),
-    ((decode * blocks) / 1e6).toFixed(1),
-  ];
-  process.stdout.write(`| ${cells.join(' | ')} |\n`);
+    'bits/block, body': ((8 * body.length) / blocks).toFixed(2),
+    'on the wire, both ways': ((8 * wire) / blocks).toFixed(2),
+    'encode M blocks/s': ((encode * blocks) / 1e6).toFixed(1),
+    'decode M blocks/s': ((decode * blocks) / 1e6).toFixed(1),
+  };
 }
 
-function messages(solved) {
+function messageRows(solved, milliseconds) {
   const small = solved.reduce((best, each) =>
     each.result.masks.length < best.result.masks.length ? each : best,
   );
@@ -167,8 +136,7 @@ function messages(solved) {
     each.result.masks.length > best.result.masks.length ? each : best,
   );
   const named = { job, tile: small.tile.id };
-  process.stdout.write('\n| message | bytes | encode k/s | decode k/s |\n|---|---|---|---|\n');
-  for (const [name, message, decodeMessage] of [
+  return [
     ['want', { kind: 'want', slots: 4 }, decodeWorkerMessage],
     ['beat, 8 tiles', { kind: 'beat', holding: Array(8).fill(named), hidden: false }, decodeWorkerMessage],
     ['result, smallest', resultMessage(small), decodeWorkerMessage],
@@ -176,14 +144,17 @@ function messages(solved) {
     ['committed', { kind: 'committed', ...named, outcome: 'new' }, decodeGatewayMessage],
     ['grant, largest', grantOf([large]), decodeGatewayMessage],
     ['spec, largest', specOf(large.problem, layerProblemDigest(large.problem)), decodeGatewayMessage],
-  ]) {
+  ].map(([name, message, decodeMessage]) => {
     const bytes = encodeMessage(message);
-    const encode = perSecond(() => encodeMessage(message));
-    const decode = perSecond(() => decodeMessage(bytes));
-    process.stdout.write(
-      `| ${[name, bytes.length, (encode / 1e3).toFixed(1), (decode / 1e3).toFixed(1)].join(' | ')} |\n`,
-    );
-  }
+    const encode = perSecond(() => encodeMessage(message), milliseconds);
+    const decode = perSecond(() => decodeMessage(bytes), milliseconds);
+    return {
+      message: name,
+      bytes: bytes.length,
+      'encode k/s': (encode / 1e3).toFixed(1),
+      'decode k/s': (decode / 1e3).toFixed(1),
+    };
+  });
 }
 
 function resultMessage({ problem, tile, result }) {
@@ -202,22 +173,8 @@ function grantOf(tiles) {
   return { kind: 'grant', leases };
 }
 
-/** Calls per second of processor time: the machine may be busy with other things. */
-function perSecond(call) {
-  const measure = () => {
-    const start = process.cpuUsage();
-    let calls = 0;
-    let spent = 0;
-    let batch = 1;
-    while (spent < milliseconds) {
-      for (let k = 0; k < batch; k++) call();
-      calls += batch;
-      const { user, system } = process.cpuUsage(start);
-      spent = (user + system) / 1e3;
-      if (spent < 1) batch *= 2;
-    }
-    return (calls * 1e3) / spent;
-  };
-  measure();
-  return measure();
+/** The first run warms up. */
+function perSecond(call, milliseconds) {
+  callsPerSecond(call, milliseconds);
+  return callsPerSecond(call, milliseconds);
 }

@@ -12,31 +12,42 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { isMain, markdownTable } from './report.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const shared = join(root, '..', 'shared');
-const { values: options } = parseArgs({
-  options: { json: { type: 'boolean' }, threads: { type: 'string' }, only: { type: 'string' } },
-});
 
-if (!existsSync(join(shared, 'targets', 'targets.json'))) {
-  console.error(
-    'Cannot measure the shared targets: ../shared/targets is not there; `npm start` searches the bundled example',
-  );
-  process.exit(1);
-}
-
-const targets = JSON.parse(readFileSync(join(shared, 'targets', 'targets.json'), 'utf8'));
-const rows = [];
-for (const target of targets)
-  for (const mode of target.file.includes('relu') ? ['tolerance', 'exact'] : ['tolerance']) {
+if (isMain(import.meta.url)) {
+  const { values: options } = parseArgs({
+    options: { json: { type: 'boolean' }, threads: { type: 'string' }, only: { type: 'string' } },
+  });
+  const searches = targetSearches();
+  if (searches.length === 0) {
+    console.error(
+      'Cannot measure the shared targets: ../shared/targets is not there; `npm start` searches the bundled example',
+    );
+    process.exit(1);
+  }
+  const rows = [];
+  for (const { target, mode } of searches) {
     if (options.only && !target.file.includes(options.only)) continue;
-    rows.push(measure(target, mode));
+    rows.push(measure(target, mode, options.threads));
     console.error(`${rows.at(-1).target}, ${mode}: ${rows.at(-1).wholeSeconds.toFixed(1)} s`);
   }
-console.log(options.json ? JSON.stringify(rows, null, 2) : markdown(rows));
+  console.log(options.json ? JSON.stringify(rows, null, 2) : markdown(rows));
+}
 
-function measure(target, mode) {
+/** Returns every shared target with the modes that suit it; none where there are no shared targets. */
+export function targetSearches() {
+  const list = join(shared, 'targets', 'targets.json');
+  if (!existsSync(list)) return [];
+  return JSON.parse(readFileSync(list, 'utf8')).flatMap((target) =>
+    (target.file.includes('relu') ? ['tolerance', 'exact'] : ['tolerance']).map((mode) => ({ target, mode })),
+  );
+}
+
+/** Searches one target in a process of its own; returns the run's summary and how long the whole process took. */
+export function measure(target, mode, threads) {
   const out = mkdtempSync(join(tmpdir(), 'tombola-bench-'));
   const normalised = /\(pixel\/255-([\d.]+)\)\/([\d.]+)/.exec(target.input);
   const started = performance.now();
@@ -52,7 +63,7 @@ function measure(target, mode) {
       ...['--skip', '8000', '--limit', '2000'],
       ...(normalised ? ['--mean', normalised[1], '--std', normalised[2]] : []),
       ...(mode === 'exact' ? ['--exact'] : ['--epsilon', '0.01']),
-      ...(options.threads ? ['--threads', options.threads] : []),
+      ...(threads ? ['--threads', threads] : []),
     ],
     { encoding: 'utf8', maxBuffer: 2 ** 26 },
   );
@@ -85,5 +96,5 @@ function markdown(rows) {
     `${row.seconds.plan.toFixed(1)} + ${row.seconds.solve.toFixed(1)} + ${row.seconds.verify.toFixed(1)} s`,
     `${(row.ticketBytes / 1e6).toFixed(1)} MB`,
   ]);
-  return [head, head.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+  return markdownTable([head, ...lines]);
 }
