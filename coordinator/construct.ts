@@ -247,7 +247,12 @@ async function solveLayer(
     reserveUsed += neurons.reduce((sum, neuron) => sum + neuron.rowCount, 0);
     await run.pass(pass, neurons);
   }
-  const sealed = sealLayer(run.merged(), { neurons: place.view.neurons, rowBytes: rowMaskBytes(problem) });
+  const sealed = sealLayer(run.merged(), {
+    neurons: place.view.neurons,
+    rowBytes: rowMaskBytes(problem),
+    // Where the verifying threads read them without a copy of their own.
+    allocate: (bytes) => new Uint8Array(new SharedArrayBuffer(bytes)),
+  });
   return { sealed, blocks: run.blocks };
 }
 

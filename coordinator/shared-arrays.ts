@@ -4,7 +4,7 @@
 
 /**
  * Returns a copy of plain data (objects, arrays, numbers, texts) whose typed arrays lie in shared memory. Whoever reads them
- * in another thread sees later changes, so nobody should make any.
+ * in another thread sees later changes, so nobody should make any. Arrays that lie there already are not copied.
  */
 export function withSharedArrays<T>(value: T): T {
   return shared(value) as T;
@@ -12,6 +12,7 @@ export function withSharedArrays<T>(value: T): T {
 
 function shared(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
+  if (ArrayBuffer.isView(value) && value.buffer instanceof SharedArrayBuffer) return value;
   if (value instanceof Float64Array)
     return filled(new Float64Array(new SharedArrayBuffer(value.byteLength)), value);
   if (value instanceof Float32Array)

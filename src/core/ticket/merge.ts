@@ -36,10 +36,17 @@ export interface SealedLayer {
   readonly missedRows: number;
 }
 
-/** Returns the copies of every neuron, in row order. */
+/**
+ * Returns the copies of every neuron, in row order.
+ * @param allocate gives the memory for the masks, zeroed: half a gigabyte for a layer of 4096 × 4096.
+ */
 export function sealLayer(
   tiles: MergedTiles,
-  { neurons, rowBytes }: { neurons: number; rowBytes: number },
+  {
+    neurons,
+    rowBytes,
+    allocate = (bytes) => new Uint8Array(bytes),
+  }: { neurons: number; rowBytes: number; allocate?: (bytes: number) => Uint8Array },
 ): SealedLayer {
   const copies: { row: number; mask: Uint8Array }[][] = Array.from({ length: neurons }, () => []);
   let missedRows = 0;
@@ -56,7 +63,7 @@ export function sealLayer(
   }
   for (const list of copies) list.sort((a, b) => a.row - b.row);
   const all = copies.flat();
-  const masks = new Uint8Array(all.length * rowBytes);
+  const masks = allocate(all.length * rowBytes);
   all.forEach(({ mask }, index) => {
     masks.set(mask, index * rowBytes);
   });
