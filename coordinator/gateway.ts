@@ -22,6 +22,7 @@ import { type LedgerShell, openLedgerShell } from './gateway/ledger-shell.ts';
 import { checkListenAddress } from './gateway/listen-address.ts';
 import { type Log, openLog } from './gateway/log.ts';
 import { type Metrics, openMetrics } from './gateway/metrics.ts';
+import { Offences } from './gateway/offences.ts';
 import { reasonOf } from './gateway/reason-of.ts';
 import { openSocketServer, type SocketServer } from './gateway/socket-server.ts';
 import { openTileCheckPool } from './gateway/tile-check-pool.ts';
@@ -147,12 +148,14 @@ async function openService(
   });
   const server = httpServer(options.tls);
   const gateways = options.gateways ?? [];
-  const setting = { shell, build: options.build, checkAccess, gateways, log, nowMs };
+  const offences = new Offences();
+  const setting = { shell, build: options.build, checkAccess, gateways, offences, log, nowMs };
   const sockets = openSocketServer(server, {
     checkAccess,
     isOriginAllowed,
     openSession: (transport, origin) => new GatewaySession(transport, origin, setting),
     onOutcome: (outcome) => metrics.connected(outcome),
+    offences,
     log,
   });
   closers.unshift(() => sockets.close(1012, 'the coordinator restarts', settleMsMax));

@@ -8,6 +8,7 @@ import type { Engine } from './engine/engine.ts';
 import { GatewaySession } from './gateway/gateway-session.ts';
 import { openLedgerShell } from './gateway/ledger-shell.ts';
 import { silentObserver } from './gateway/metrics.ts';
+import { Offences } from './gateway/offences.ts';
 import { localTileChecks, openTileCheckPool } from './gateway/tile-check-pool.ts';
 import type { LedgerPort } from './jobs/ledger-port.ts';
 
@@ -56,7 +57,7 @@ export function openInProcess(options: InProcessOptions): InProcessCoordinator {
   });
   const timer = setInterval(() => shell.tick(), tickMs);
   const checkAccess = () => ({ scope: 'worker', id: 'local' }) as const;
-  const setting = { shell, build, checkAccess, gateways: [], log, nowMs };
+  const setting = { shell, build, checkAccess, gateways: [], offences: new Offences(), log, nowMs };
   let count = 0;
   return {
     port: shell.port,

@@ -27,6 +27,7 @@ import type { WorkerKind } from '../ledger.ts';
 import type { Access, CheckAccess } from './access.ts';
 import type { LedgerShell } from './ledger-shell.ts';
 import type { Log } from './log.ts';
+import { banMs, type Offences } from './offences.ts';
 import { TokenBucket } from './token-bucket.ts';
 
 /** What all sessions of a gateway share. */
@@ -37,6 +38,7 @@ export interface SessionSetting {
   readonly checkAccess: CheckAccess;
   /** URLs of gateways that serve the same jobs. */
   readonly gateways: readonly string[];
+  readonly offences: Offences;
   readonly log: Log;
   readonly nowMs: () => number;
 }
@@ -71,6 +73,9 @@ const rejectCloseCodes: Readonly<Record<RejectCode, number>> = {
   full: 4005,
 };
 
+/** Codes that a connection of ours never ends with. */
+const offenceCodes: ReadonlySet<number> = new Set([1002, 1003, 1007, 1008, 1009]);
+
 /** A worker of 64 threads on the easiest tiles sends some hundred results and 160 MB a second, a volunteer far less. */
 const allowances = {
   trusted: {
@@ -78,8 +83,8 @@ const allowances = {
     bytes: { perSecond: 2 ** 28, burst: 2 ** 29 },
   },
   volunteer: {
-    messages: { perSecond: 50, burst: 500 },
-    bytes: { perSecond: 2 ** 23, burst: 2 ** 26 },
+    messages: { perSecond: 50, burst: 200 },
+    bytes: { perSecond: 2 ** 23, burst: 2 ** 24 },
   },
 } as const;
 
@@ -92,6 +97,7 @@ export class GatewaySession {
   private messages: TokenBucket;
   private bytes: TokenBucket;
   private worker: WorkerView | undefined;
+  private access: Access | null;
   /** Slots asked for while too much was waiting to be sent. */
   private deferredSlots: number | undefined;
 
@@ -99,6 +105,7 @@ export class GatewaySession {
     this.transport = transport;
     this.origin = origin;
     this.setting = setting;
+    this.access = origin.access;
     const now = setting.nowMs();
     this.messages = new TokenBucket(allowances.volunteer.messages, now);
     this.bytes = new TokenBucket(allowances.volunteer.bytes, now);
@@ -107,6 +114,11 @@ export class GatewaySession {
   /** The worker, once it has been let in. */
   get view(): WorkerView | undefined {
     return this.state === 'open' ? this.worker : undefined;
+  }
+
+  /** Whether nothing is taken any more. */
+  get isEnded(): boolean {
+    return this.state === 'closed';
   }
 
   /** Takes a frame. */
@@ -129,6 +141,12 @@ export class GatewaySession {
     this.take(message);
   }
 
+  /** Takes a ping or a pong, which cost us as much as a small message. */
+  onControlFrame(): void {
+    if (this.state === 'closed' || this.messages.take(1, this.setting.nowMs())) return;
+    this.end(1008, 'too much at once; slow down');
+  }
+
   /** The connection has ended. */
   onClose(): void {
     if (this.state === 'open') this.setting.shell.leave(this.origin.session);
@@ -145,7 +163,7 @@ export class GatewaySession {
 
   /** Ends a connection that has not said hello in time. */
   expireGreeting(): void {
-    if (this.state === 'greeting') this.end(1008, 'no hello in time');
+    if (this.state === 'greeting') this.close(1008, 'no hello in time');
   }
 
   /** Sends a message; what cannot be sent is lost, as messages may be. */
@@ -153,8 +171,18 @@ export class GatewaySession {
     if (this.state !== 'closed') this.transport.send(encodeMessage(message));
   }
 
-  /** Ends the connection and says why. */
+  /** Ends the connection and says why; codes for breaches of the protocol are remembered against whoever bears the token. */
   end(code: number, reason: string): void {
+    if (this.state !== 'closed' && offenceCodes.has(code)) this.offend();
+    this.close(code, reason);
+  }
+
+  /** Remembers a breach of the protocol. */
+  offend(): void {
+    if (this.access !== null) this.setting.offences.count(this.access, this.setting.nowMs());
+  }
+
+  private close(code: number, reason: string): void {
     if (this.state === 'closed') return;
     const { session, address } = this.origin;
     this.setting.log('session-ended', { session, address, code, reason });
@@ -208,6 +236,15 @@ export class GatewaySession {
       );
       return;
     }
+    if (this.setting.offences.isBanned(access, this.setting.nowMs())) {
+      this.reject(
+        'banned',
+        'Cannot let this worker in: it broke the protocol again and again; try again in 20 minutes',
+        banMs,
+      );
+      return;
+    }
+    this.access = access;
     this.open(hello, access, workerKind);
   }
 
@@ -239,12 +276,12 @@ export class GatewaySession {
       holding,
       form: this.origin.form,
       send: (message) => this.send(message),
-      disconnect: (reason) => this.end(1008, reason),
+      disconnect: (reason) => this.close(1008, reason),
     });
   }
 
-  private reject(code: RejectCode, reason: string): void {
-    this.send({ kind: 'reject', code, reason, retryMs: 0 });
+  private reject(code: RejectCode, reason: string, retryMs = 0): void {
+    this.send({ kind: 'reject', code, reason, retryMs });
     this.end(rejectCloseCodes[code], reason);
   }
 }

@@ -21,6 +21,7 @@ import { type Access, bearerToken, type CheckAccess } from './access.ts';
 import type { ConnectionOrigin, GatewaySession } from './gateway-session.ts';
 import type { Log } from './log.ts';
 import { isLoopback, networkOf } from './network-of.ts';
+import type { Offences } from './offences.ts';
 import { reasonOf } from './reason-of.ts';
 import { TokenBucket } from './token-bucket.ts';
 
@@ -31,6 +32,7 @@ export interface SocketServerOptions {
   readonly isOriginAllowed: (request: IncomingMessage) => boolean;
   readonly openSession: (transport: Transport, origin: ConnectionOrigin) => GatewaySession;
   readonly onOutcome: (outcome: string) => void;
+  readonly offences: Offences;
   readonly log: Log;
 }
 
@@ -46,6 +48,9 @@ export const socketPath = '/ws';
 
 /** New connections from one network. */
 const handshakes = { perSecond: 20, burst: 200 };
+
+/** Frames that may still come in after a session has been ended: what a worker has sent and not been answered. */
+const lateFramesMax = 64;
 
 /** Returns the socket server, listening for upgrades of the HTTP server. */
 export function openSocketServer(server: Server, options: SocketServerOptions): SocketServer {
@@ -98,6 +103,13 @@ class Sockets {
       return;
     }
     const isTrusted = access !== null && access.scope !== 'volunteer';
+    if (access !== null && this.options.offences.isBanned(access, performance.now())) {
+      this.refuse(socket, {
+        status: '429 Too Many Requests',
+        reason: 'this worker broke the protocol again and again; try again in 20 minutes',
+      });
+      return;
+    }
     const webSockets = isTrusted ? this.trusted : this.others;
     const address = request.socket.remoteAddress ?? '';
     const leave = this.enter(address);
@@ -216,12 +228,25 @@ class Sockets {
     this.sessions.add(session);
     const greeting = setTimeout(() => session.expireGreeting(), helloMsMax);
     const stopPinging = keepAlive(webSocket);
-    webSocket.on('message', (data, isBinary) => {
-      if (isBinary) session.onMessage(bytesOf(data));
-      else session.end(1003, 'Cannot read a text frame, expected binary ones');
-    });
+    let lateFrames = 0;
+    const heard = (take: () => void): void => {
+      // What was on its way when the session ended is dropped. Whoever goes on is cut: ws reads on until the other side closes too.
+      if (!session.isEnded) take();
+      else if (++lateFrames > lateFramesMax) webSocket.terminate();
+    };
+    webSocket.on('message', (data, isBinary) =>
+      heard(() => {
+        if (isBinary) session.onMessage(bytesOf(data));
+        else session.end(1003, 'Cannot read a text frame, expected binary ones');
+      }),
+    );
+    webSocket.on('ping', () => heard(() => session.onControlFrame()));
+    webSocket.on('pong', () => heard(() => session.onControlFrame()));
     // ws closes with the fitting code (1002, 1007, 1009) by itself.
-    webSocket.on('error', (error) => log('socket-error', { address, reason: reasonOf(error) }));
+    webSocket.on('error', (error) => {
+      log('socket-error', { address, reason: reasonOf(error) });
+      if ('code' in error && String(error.code).startsWith('WS_ERR_')) session.offend();
+    });
     webSocket.once('close', () => {
       clearTimeout(greeting);
       stopPinging();

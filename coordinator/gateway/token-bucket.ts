@@ -20,13 +20,18 @@ export class TokenBucket {
 
   /** Takes `count` if there is as much, and returns whether there was. */
   take(count: number, nowMs: number): boolean {
+    if (!this.has(count, nowMs)) return false;
+    this.level -= count;
+    return true;
+  }
+
+  /** Returns whether there is as much, and takes nothing. */
+  has(count: number, nowMs: number): boolean {
     const { perSecond, burst } = this.size;
     const elapsedMs = Math.max(0, nowMs - this.filledAtMs);
     this.level = Math.min(burst, this.level + (elapsedMs * perSecond) / 1000);
     this.filledAtMs = nowMs;
-    if (this.level < count) return false;
-    this.level -= count;
-    return true;
+    return this.level >= count;
   }
 
   /** Whether nothing was taken for so long that the bucket is full again: a fresh one would be the same. */

@@ -222,3 +222,5 @@ export const jobsAtWorkMax = 16;
 export const jobStoreRetryMs = 5000;
 /** Records that an engine reads at a time: 50 MB of ordinary results. */
 export const engineGroupReadsMax = 256;
+/** Peers whose breaches of the protocol a gateway remembers. */
+export const offendersRememberedMax = 65_536;
