@@ -12,6 +12,7 @@ import { accessChecker, originChecker } from '../../../dist/coordinator/gateway/
 import { GatewaySession } from '../../../dist/coordinator/gateway/gateway-session.js';
 import { openLedgerShell } from '../../../dist/coordinator/gateway/ledger-shell.js';
 import { openMetrics } from '../../../dist/coordinator/gateway/metrics.js';
+import { Offences } from '../../../dist/coordinator/gateway/offences.js';
 import { openSocketServer } from '../../../dist/coordinator/gateway/socket-server.js';
 import { openTileCheckPool } from '../../../dist/coordinator/gateway/tile-check-pool.js';
 import { jobSolver } from '../../../dist/coordinator/jobs/job-solver.js';
@@ -63,12 +64,21 @@ const shell = openLedgerShell({
 const keys = options.needsToken ? { current: { id: 'k1', secret: randomBytes(32) }, previous: null } : null;
 const checkAccess = accessChecker(keys);
 const server = createServer({ maxHeaderSize: 8192, connectionsCheckingInterval: 5000 });
-const setting = { shell, build: kernelDigest, checkAccess, gateways: [], log, nowMs };
+const setting = {
+  shell,
+  build: kernelDigest,
+  checkAccess,
+  gateways: [],
+  offences: new Offences(),
+  log,
+  nowMs,
+};
 const sockets = openSocketServer(server, {
   checkAccess,
   isOriginAllowed: originChecker({ allowedOrigins: [], isOpen: keys === null }),
   openSession: (transport, origin) => new GatewaySession(transport, origin, setting),
   onOutcome: () => undefined,
+  offences: setting.offences,
   log,
 });
 const wires = new Set();
