@@ -3,6 +3,7 @@
  *
  *     --only GROUP[:TEXT]  one group; of its rows only those whose name contains TEXT (kernel, targets). May be repeated
  *     --quick              short runs of everything but the wide layer, for a first look
+ *     --from FILE          takes what is not run now from an earlier run's --json
  *     --json               machine-readable results on stdout instead of tables
  *     --readme             writes the tables between the speed markers of README.md, too; wants the full run
  *
@@ -32,13 +33,16 @@ const { values: options } = parseArgs({
   options: {
     only: { type: 'string', multiple: true },
     quick: { type: 'boolean', default: false },
+    from: { type: 'string' },
     json: { type: 'boolean', default: false },
     readme: { type: 'boolean', default: false },
   },
 });
 const wanted = chosenGroups();
-const notes = new Set();
-const results = {};
+const earlier =
+  options.from === undefined ? { notes: [], groups: {} } : JSON.parse(readFileSync(options.from, 'utf8'));
+const notes = new Set(earlier.notes);
+const measuredNow = {};
 for (const { name, pattern } of wanted) {
   const note = (line) => {
     process.stderr.write(`${name}: ${line}\n`);
@@ -49,8 +53,9 @@ for (const { name, pattern } of wanted) {
   const measured = rows.map((row) =>
     row.baseline === undefined ? row : { ...row, ratio: row.value / row.baseline },
   );
-  results[name] = [...(results[name] ?? []), ...measured];
+  measuredNow[name] = [...(measuredNow[name] ?? []), ...measured];
 }
+const results = { ...earlier.groups, ...measuredNow };
 const found = { machine: machine(), notes: [...notes], groups: results, claims: checkClaims(results) };
 process.stdout.write(`${options.json ? JSON.stringify(found, null, 2) : tables(found)}\n`);
 if (options.readme) writeReadme(found);
