@@ -2,7 +2,7 @@
  * A coordinator and workers as real processes over one data directory, which a scenario kills and starts again. Workers write down
  * every acknowledgement they get; after a kill the store must hold all of them.
  */
-import { appendFileSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -15,6 +15,8 @@ export interface ClusterOptions {
   readonly tileBlocks: number;
   /** Data directory; one of its own by default. */
   readonly data?: string;
+  /** Port of the coordinator; any free one by default. */
+  readonly port?: number;
 }
 
 /** Processes that a scenario is done with when it calls `close`. */
@@ -41,19 +43,27 @@ export class Cluster {
     for (let index = 0; index < this.options.workers; index++) this.startWorker(index);
   }
 
-  /** Starts the coordinator on the port it had; resolves when it listens. */
-  async startCoordinator(): Promise<void> {
+  /** Starts the coordinator on the port it had; resolves when it listens, rejects when it ends before. */
+  async startCoordinator(failpoint?: number): Promise<void> {
     const { tileBlocks } = this.options;
-    const port = this.url === '' ? 0 : Number(new URL(this.url).port);
+    const port = this.url === '' ? (this.options.port ?? 0) : Number(new URL(this.url).port);
     const startMs = performance.now();
-    this.coordinator = startEntry('coordinator-entry.mjs', { directory: this.data, tileBlocks, port });
+    this.coordinator = startEntry(
+      'coordinator-entry.mjs',
+      { directory: this.data, tileBlocks, port },
+      failpoint === undefined ? undefined : { number: failpoint, folder: this.data },
+    );
     const [url] = await this.coordinator.said(/http:\/\/127\.0\.0\.1:\d+(?=\n)/);
     this.startsMs.push(performance.now() - startMs);
     this.url = url;
   }
 
-  startWorker(index: number): void {
-    this.workers[index] = startEntry('recording-worker-entry.mjs', { urls: [this.url], log: this.log });
+  startWorker(index: number, failpoint?: number): void {
+    this.workers[index] = startEntry(
+      'recording-worker-entry.mjs',
+      { urls: [this.url], log: this.log },
+      failpoint === undefined ? undefined : { number: failpoint, folder: this.data },
+    );
   }
 
   /** How many acknowledgements workers have had. */
@@ -66,6 +76,8 @@ export class Cluster {
    * so that recovering what is there stays its next incarnation's business. Returns how many results were looked for.
    */
   async checkStore(): Promise<number> {
+    const isNew = !existsSync(this.data) && this.acknowledgedCount() === 0;
+    if (isNew) return 0;
     const copy = join(this.folder, 'copy');
     rmSync(copy, { recursive: true, force: true });
     cpSync(this.data, copy, { recursive: true });
@@ -92,11 +104,6 @@ export class Cluster {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  /** Adds a line as a worker would: proves that a scenario notices a loss. */
-  pretendAcknowledged(job: string, tile: string): void {
-    appendFileSync(this.log, `${job} ${tile} new\n`);
-  }
-
   private acknowledged(): readonly (readonly string[])[] {
     const text = readFileSync(this.log, 'utf8');
     return text
@@ -108,6 +115,19 @@ export class Cluster {
 }
 
 /** Starts a program of test/support; scripts run bundled, from the root of the repository. */
-export function startEntry(file: string, argument: object): NodeProcess {
-  return startNode(pathToFileURL(join(process.cwd(), 'test/support', file)).href, argument);
+export function startEntry(
+  file: string,
+  argument: object,
+  failpoint?: { readonly number: number; readonly folder: string },
+): NodeProcess {
+  if (failpoint === undefined) return startNode(urlOf(file), argument);
+  const { number, folder } = failpoint;
+  return startNode(urlOf(file), argument, {
+    preload: urlOf('failpoint-preload.mjs'),
+    variables: { FAILPOINT: String(number), FAILPOINT_FOLDER: folder },
+  });
+}
+
+function urlOf(file: string): string {
+  return pathToFileURL(join(process.cwd(), 'test/support', file)).href;
 }

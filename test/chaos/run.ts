@@ -1,25 +1,59 @@
 /**
- * Command: real processes, killed, paused, cut off and starved of disk.
+ * Command: real processes that are killed, paused and starved of disk. Prints a line of JSON for each scenario; exits with 1 at the
+ * first acknowledged result that is lost or ticket that is not the one of one machine.
  *
- *   --kills N [--seed N] [--workers N]   kill -9 at random moments; every acknowledged result must stay, every ticket be the right one
+ *   --kills N [--seed N] [--workers N]   kill -9 at random moments, each victim started again at once
+ *   --failpoints [--lanes N]             coordinator and worker die at their nth call of the store or a socket, for every n
+ *   --same-bytes                         the ticket's digest in process, with 1 and 8 workers, after 20 kills, after a restart
+ *   --pauses                             SIGSTOP and SIGCONT of a worker and of the coordinator
+ *   --full-disk                          the data directory on a tmpfs that fills up; needs root
+ *   --second-owner                       a hundred others try to open the directory of a coordinator
  */
 import { parseArgs } from 'node:util';
+import { failpoints } from './failpoints.ts';
+import { fullDisk } from './full-disk.ts';
 import { killCycles } from './kill-cycles.ts';
+import { pausedCoordinator, pausedWorker } from './pauses.ts';
+import { sameBytes } from './same-bytes.ts';
+import { secondOwner } from './second-owner.ts';
 
 const { values } = parseArgs({
   options: {
-    kills: { type: 'string', default: '20' },
+    kills: { type: 'string' },
     seed: { type: 'string', default: '1' },
     workers: { type: 'string', default: '2' },
+    failpoints: { type: 'boolean', default: false },
+    lanes: { type: 'string', default: '2' },
+    'same-bytes': { type: 'boolean', default: false },
+    pauses: { type: 'boolean', default: false },
+    'full-disk': { type: 'boolean', default: false },
+    'second-owner': { type: 'boolean', default: false },
   },
 });
-const onCycle = (text: string): void => {
+
+function onCycle(text: string): void {
   process.stderr.write(`${text}\n`);
-};
-const report = await killCycles({
-  kills: Number(values.kills),
-  seed: Number(values.seed),
-  workers: Number(values.workers),
-  onCycle,
-});
-process.stdout.write(`${JSON.stringify(report)}\n`);
+}
+
+async function scenario(name: string, run: () => Promise<object>): Promise<void> {
+  process.stdout.write(`${JSON.stringify({ scenario: name, ...(await run()) })}\n`);
+}
+
+if (values.kills !== undefined) {
+  const [kills, seed, workers] = [Number(values.kills), Number(values.seed), Number(values.workers)];
+  await scenario('kills', () => killCycles({ kills, seed, workers, onCycle }));
+}
+if (values.failpoints)
+  for (const victim of ['coordinator', 'worker'] as const)
+    await scenario(`failpoints of the ${victim}`, () =>
+      failpoints(victim, { lanes: Number(values.lanes), onCycle }),
+    );
+if (values['same-bytes']) await scenario('same bytes', sameBytes);
+if (values.pauses) {
+  await scenario('paused coordinator', () => pausedCoordinator(8000));
+  await scenario('paused worker', pausedWorker);
+}
+if (values['full-disk'])
+  for (const isKilled of [false, true])
+    await scenario(`full disk${isKilled ? ', coordinator killed' : ''}`, () => fullDisk({ isKilled }));
+if (values['second-owner']) await scenario('second owner', () => secondOwner(100));

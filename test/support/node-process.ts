@@ -15,11 +15,17 @@ export interface NodeProcess {
 
 const running = new Set<NodeProcess>();
 
-/** Starts a program of this folder with one argument in JSON. */
-export function startNode(file: string, argument: object): NodeProcess {
+/** Starts a program of this folder with one argument in JSON; a module may be loaded before it, and variables be set. */
+export function startNode(
+  file: string,
+  argument: object,
+  { preload, variables }: { preload?: string; variables?: Readonly<Record<string, string>> } = {},
+): NodeProcess {
   const path = fileURLToPath(new URL(file, import.meta.url));
-  const child = spawn(process.execPath, [path, JSON.stringify(argument)], {
+  const first = preload === undefined ? [] : ['--import', new URL(preload, import.meta.url).href];
+  const child = spawn(process.execPath, [...first, path, JSON.stringify(argument)], {
     stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...variables },
   });
   let text = '';
   const listeners = new Set<() => void>();

@@ -1,0 +1,109 @@
+/**
+ * A coordinator, then a worker, that dies at its nth call of the store or of a socket, before the call or after it, n = 0, 1, 2, …
+ * until a run in which it does not die. What dies is started again. Every run has to end with the ticket of one machine.
+ */
+import { Cluster } from './cluster.ts';
+import { type ChaosJob, checkTicket, makeJob, submit } from './jobs.ts';
+
+/** What came of it. */
+export interface FailpointReport {
+  /** Runs in which the process died. */
+  readonly deaths: number;
+  /** The calls at which it died, and how often. */
+  readonly calls: Readonly<Record<string, number>>;
+  readonly seconds: number;
+}
+
+/** Tiles are few and big, so that a run is short. */
+const tileBlocks = 400;
+
+/** Which process dies. */
+export type Victim = 'coordinator' | 'worker';
+
+/** Runs with every failpoint, `lanes` runs at a time; throws at the first loss or wrong ticket. */
+export async function failpoints(
+  victim: Victim,
+  { lanes, onCycle }: { readonly lanes: number; readonly onCycle: (text: string) => void },
+): Promise<FailpointReport> {
+  const startMs = performance.now();
+  const job = await makeJob(1, 20);
+  const calls: Record<string, number> = {};
+  let deaths = 0;
+  let next = 0;
+  let isClean = false;
+  const lane = async (): Promise<void> => {
+    while (!isClean) {
+      const failpoint = next++;
+      const call = await runOnce(victim, failpoint, job);
+      if (call === null) isClean = true;
+      else {
+        deaths++;
+        calls[call] = (calls[call] ?? 0) + 1;
+        onCycle(`${victim}, failpoint ${failpoint}: ${call}`);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: lanes }, lane));
+  return { deaths, calls, seconds: (performance.now() - startMs) / 1000 };
+}
+
+/** Returns the call at which the victim died; null when it did not. */
+async function runOnce(victim: Victim, failpoint: number, job: ChaosJob): Promise<string | null> {
+  const cluster = new Cluster({ workers: 1, tileBlocks });
+  try {
+    return victim === 'coordinator'
+      ? await coordinatorDies(cluster, failpoint, job)
+      : await workerDies(cluster, failpoint, job);
+  } finally {
+    await cluster.close();
+  }
+}
+
+async function coordinatorDies(cluster: Cluster, failpoint: number, job: ChaosJob): Promise<string | null> {
+  let first = cluster.coordinator;
+  try {
+    const starting = cluster.startCoordinator(failpoint);
+    first = cluster.coordinator;
+    await starting;
+    cluster.startWorker(0);
+    const id = await submit(cluster.url, job);
+    await checkTicket(cluster.url, id, job);
+    await first?.end('SIGTERM');
+  } catch (error) {
+    // A request that broke off; anything else is a finding.
+    await first?.end('SIGKILL');
+    if (!hasDied(first?.text() ?? '') || String(error).includes('WRONG')) throw error;
+  }
+  await first?.end('SIGKILL');
+  const call = callOf(first?.text() ?? '');
+  await cluster.checkStore();
+  await cluster.startCoordinator();
+  if (cluster.workers.length === 0) cluster.startWorker(0);
+  await checkTicket(cluster.url, await submit(cluster.url, job), job);
+  return call;
+}
+
+async function workerDies(cluster: Cluster, failpoint: number, job: ChaosJob): Promise<string | null> {
+  await cluster.startCoordinator();
+  cluster.startWorker(0, failpoint);
+  const victim = cluster.workers[0];
+  const id = await submit(cluster.url, job);
+  const ticket = checkTicket(cluster.url, id, job).then(() => undefined);
+  const died = victim?.said(/failpoint \d+: /).then(
+    () => cluster.startWorker(1),
+    () => undefined,
+  );
+  await Promise.all([ticket, Promise.race([died, ticket])]);
+  await victim?.end('SIGTERM');
+  await cluster.coordinator?.end('SIGKILL');
+  await cluster.checkStore();
+  return callOf(victim?.text() ?? '');
+}
+
+function hasDied(text: string): boolean {
+  return callOf(text) !== null;
+}
+
+function callOf(text: string): string | null {
+  return /failpoint \d+: (.*)/.exec(text)?.[1] ?? null;
+}
