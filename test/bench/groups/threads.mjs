@@ -2,6 +2,7 @@
  * Two threads against one on tiles that compute long: wall time, in turns. On a machine that others use the ratio says little, so
  * the processor time of a block with two threads and with one stands beside it: where it does not grow, a quiet machine gives 2.
  */
+import { loadavg } from 'node:os';
 import { openPool } from '../../../dist/worker/node/pool.js';
 import { interleaved, processorMs } from '../measure.mjs';
 
@@ -10,6 +11,9 @@ const size = 24;
 
 /** Runs the group. */
 export async function threads({ quick, note }) {
+  const [load = 0] = loadavg();
+  if (load > 0.5)
+    note(`no quiet machine: ${load.toFixed(1)} other processes wanted to run when threads were measured`);
   const problem = problemOf();
   // About 0.1 s of one core each; the next one waits at a thread while one is at work.
   const tiles = Array.from({ length: quick ? 8 : 32 }, (_, index) => tileOf(index));
