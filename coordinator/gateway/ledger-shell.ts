@@ -6,7 +6,7 @@
  */
 import { randomInt } from 'node:crypto';
 import { encodeTileResult } from '../../src/core/format/tile-result.ts';
-import type { Solver } from '../../src/core/plan/tile.ts';
+import { blocksPerRow, type Solver } from '../../src/core/plan/tile.ts';
 import type { GatewayMessage, Result, TileName, WorkerMessage } from '../../src/core/protocol/messages.ts';
 import type { BodyForm } from '../../src/core/protocol/transport.ts';
 import type { Engine } from '../engine/engine.ts';
@@ -380,7 +380,7 @@ class Shell {
       const solved = await solver.solve(work.problem, work.tile);
       const body = encodeTileResult(solved);
       const form = 'plain';
-      const reply = await checks.check({ problem: work.problem, tile: work.tile, body, form, checkOneIn: 1 });
+      const reply = await checks.check({ ...work, body, form, checkOneIn: 1 });
       if (reply.kind === 'refused') throw new Error(reply.reason);
       const result = this.results.keep({ sizeBytes: body.length, form, body: undefined, value: reply.value });
       this.happen({ kind: 'solved-here', job, tile, result, digest: reply.digest });
@@ -396,6 +396,5 @@ class Shell {
 
 /** What a lease of the tile is worth: the blocks of all rows that are wanted. */
 function blockCount({ problem, tile }: TileWork): number {
-  const perRow = problem.groupChannels.length * problem.taps + 1;
-  return tile.neurons.reduce((sum, { wanted }) => sum + wanted * perRow, 0);
+  return tile.neurons.reduce((sum, { wanted }) => sum + wanted * blocksPerRow(problem), 0);
 }

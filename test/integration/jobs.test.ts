@@ -1,123 +1,27 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
-import type { Engine } from '../../coordinator/engine/engine.ts';
+import { describe, expect, it } from 'vitest';
 import { openLocalEngine } from '../../coordinator/engine/local-engine.ts';
-import {
-  type MemoryDisk,
-  memoryDisk,
-  memoryEngine,
-  type WriteFate,
-} from '../../coordinator/engine/memory-engine.ts';
-import { nameOfKey, openRecord, resultKey, sealRecord } from '../../coordinator/engine/record.ts';
-import { planOptionsToJson } from '../../coordinator/jobs/job-request.ts';
+import { memoryDisk, type WriteFate } from '../../coordinator/engine/memory-engine.ts';
+import { openRecord, resultKey, sealRecord } from '../../coordinator/engine/record.ts';
 import type { JobSummary } from '../../coordinator/jobs/job-result.ts';
 import { localVerifier, threadVerifier } from '../../coordinator/jobs/job-verifier.ts';
-import { type Jobs, type JobsOptions, startJobs } from '../../coordinator/jobs/jobs.ts';
+import { startJobs } from '../../coordinator/jobs/jobs.ts';
 import type { LedgerPort } from '../../coordinator/jobs/ledger-port.ts';
 import { solverPort } from '../../coordinator/jobs/solver-port.ts';
-import { encodeNetwork } from '../../src/core/format/network-file.ts';
-import { decodeTileResult, encodeTileResult } from '../../src/core/format/tile-result.ts';
-import type { PlanOptions } from '../../src/core/plan/make-plan.ts';
 import type { Solver } from '../../src/core/plan/tile.ts';
 import { countingSolver } from '../support/counting-solver.ts';
-import { defaultOptions, kernelSolver, searchInProcess } from '../support/in-process-search.ts';
-import { networkOf } from '../support/random-network.ts';
-
-const network = networkOf({
-  seed: 7,
-  activations: [{ kind: 'relu' }, { kind: 'relu' }],
-  convolutional: false,
-  pooling: 'none',
-  sparsity: 0,
-  biased: true,
-  padded: false,
-});
-const networkBytes = encodeNetwork(network);
-
-let kernel: Solver;
-let expected: Uint8Array;
-beforeAll(async () => {
-  kernel = await kernelSolver();
-  expected = (await searchInProcess(network, {}, kernel)).bytes;
-});
-
-/** One coordinator's life on a disk. */
-interface Life {
-  readonly engine: Engine;
-  readonly jobs: Jobs;
-  end(): Promise<void>;
-}
-
-async function live(
-  disk: MemoryDisk,
-  rest: Partial<JobsOptions> & { solver?: Solver; fateOf?: (keys: readonly string[]) => WriteFate } = {},
-): Promise<Life> {
-  const { solver = kernel, fateOf, ...options } = rest;
-  const engine = memoryEngine({ disk, ...(fateOf === undefined ? {} : { fateOf }) });
-  const jobs = await startJobs({
-    engine,
-    ledger: solverPort(solver, engine),
-    planSolver: kernel,
-    verifier: localVerifier(),
-    tileBlocks: 20,
-    storeRetryMs: 0,
-    ...options,
-  });
-  return {
-    engine,
-    jobs,
-    end: async () => {
-      await jobs.close();
-      await engine.close();
-    },
-  };
-}
-
-function submit(jobs: Jobs, options: Partial<PlanOptions> = {}, priority = 0): Promise<string> {
-  return jobs.submit({
-    network: networkBytes,
-    options: planOptionsToJson({ ...defaultOptions, ...options }),
-    name: 'a job',
-    priority,
-  });
-}
-
-async function ticketOf({ engine, jobs }: Life, job: string): Promise<Uint8Array | undefined> {
-  const status = await jobs.whenOver(job);
-  expect(status).toMatchObject({ state: 'done', reason: '', phase: null });
-  return engine.readBlob(status?.result?.ticketBlob ?? '');
-}
-
-/** A disk on which the job has been running and all its tiles are committed. */
-async function interruptedBeforeSeal(): Promise<{ disk: MemoryDisk; job: string; tiles: string[] }> {
-  const disk = memoryDisk();
-  const solver = countingSolver(kernel);
-  const verifier = { ...localVerifier(), ticket: () => new Promise<never>(() => undefined) };
-  const ledger = (engine: Engine) => solverPort(solver, engine);
-  const engine = memoryEngine({ disk });
-  let job = '';
-  await new Promise<void>((resolve, reject) => {
-    startJobs({
-      engine,
-      ledger: ledger(engine),
-      planSolver: kernel,
-      verifier,
-      tileBlocks: 20,
-      onChange: (id) => {
-        if (jobs?.status(id)?.phase === 'verifying') resolve();
-      },
-    }).then(async (started) => {
-      jobs = started;
-      job = await submit(started);
-    }, reject);
-    let jobs: Jobs | undefined;
-  });
-  // A kill, not an end: nothing of this coordinator's is waited for.
-  disk.isOpen = false;
-  return { disk, job, tiles: solver.tiles };
-}
+import {
+  expected,
+  forge,
+  interruptedBeforeSeal,
+  kernel,
+  type Life,
+  live,
+  submit,
+  ticketOf,
+} from '../support/job-life.ts';
 
 describe('a job', () => {
   it('gives the bytes of the search in one process, verified and summarised', async () => {
@@ -379,121 +283,3 @@ describe('a job', () => {
     await life.end();
   });
 });
-
-describe('a list of jobs', () => {
-  it('works on several jobs, each with the ticket it would have alone', async () => {
-    const life = await live(memoryDisk());
-    const [one, two] = await Promise.all([submit(life.jobs), submit(life.jobs, { seed: 2n })]);
-    expect(one).not.toBe(two);
-    expect(await ticketOf(life, one)).toEqual(expected);
-    expect(await ticketOf(life, two)).toEqual((await searchInProcess(network, { seed: 2n }, kernel)).bytes);
-    expect(life.jobs.list().map(({ job, sequence }) => ({ job, sequence }))).toEqual([
-      { job: one, sequence: 1 },
-      { job: two, sequence: 2 },
-    ]);
-    await life.end();
-  });
-
-  it('takes the same submission for the same job, running or done', async () => {
-    const solver = countingSolver(kernel);
-    const life = await live(memoryDisk(), { solver });
-    const job = await submit(life.jobs);
-    expect(await submit(life.jobs)).toBe(job);
-    await life.jobs.whenOver(job);
-    const count = solver.tiles.length;
-    expect(await submit(life.jobs)).toBe(job);
-    expect(life.jobs.status(job)?.state).toBe('done');
-    expect(solver.tiles).toHaveLength(count);
-    expect(life.jobs.list()).toHaveLength(1);
-    await life.end();
-  });
-
-  it('cancels a job for good, keeps its tiles, and goes on from them when it is submitted again', async () => {
-    const disk = memoryDisk();
-    const stopping = countingSolver(kernel, 5);
-    const before = await live(disk, { solver: stopping });
-    const job = await submit(before.jobs);
-    await stopping.asked(6);
-    expect(await before.jobs.cancel(job)).toBe(true);
-    expect(await before.jobs.whenOver(job)).toMatchObject({ state: 'cancelled', reason: 'Cancelled' });
-    expect(await before.jobs.cancel(job)).toBe(false);
-    expect(await before.jobs.cancel('unknown')).toBe(false);
-    await before.end();
-    const solver = countingSolver(kernel);
-    const after = await live(disk, { solver });
-    expect(after.jobs.status(job)).toMatchObject({ state: 'cancelled', phase: null });
-    expect(solver.tiles).toEqual([]);
-    await submit(after.jobs);
-    expect(await ticketOf(after, job)).toEqual(expected);
-    expect(solver.tiles.filter((tile) => stopping.tiles.slice(0, 5).includes(tile))).toEqual([]);
-    await after.end();
-  });
-
-  it('removes a job with everything of it but blobs', async () => {
-    const disk = memoryDisk();
-    const stopping = countingSolver(kernel, 5);
-    const life = await live(disk, { solver: stopping });
-    const job = await submit(life.jobs);
-    await stopping.asked(6);
-    const over = life.jobs.whenOver(job);
-    expect(await life.jobs.remove(job)).toBe(true);
-    expect(await life.jobs.remove(job)).toBe(false);
-    await over;
-    expect(life.jobs.list()).toEqual([]);
-    await life.end();
-    expect([...disk.records.keys()].map(nameOfKey)).toEqual([]);
-  });
-
-  it('shows a job whose record is damaged as failed', async () => {
-    const { disk, job } = await interruptedBeforeSeal();
-    disk.records.get(`job/${job}`)?.fill(0, 6, 9);
-    const life = await live(disk);
-    expect(life.jobs.list()).toEqual([
-      expect.objectContaining({ job, state: 'failed', reason: expect.stringMatching(/damaged/) }),
-    ]);
-    await life.end();
-  });
-
-  it.each<
-    [string, Partial<{ network: Uint8Array; options: unknown; name: string; priority: number }>, RegExp]
-  >([
-    ['a network of noise', { network: new Uint8Array(100) }, /^Cannot read/],
-    ['half a network', { network: networkBytes.subarray(0, networkBytes.length / 2) }, /^Cannot read/],
-    ['no options', { options: undefined }, /^Cannot accept the job's options/],
-    ['a mode of its own', { options: { mode: 'magic' } }, /options: mode/],
-    ['one option too many', { options: { ...planOptionsToJson(defaultOptions), x: 1 } }, /options: .*x/],
-    [
-      'a seed of 2^64',
-      { options: { ...planOptionsToJson(defaultOptions), seed: `${2n ** 64n}` } },
-      /seed.*2\^64/,
-    ],
-    ['a seed that is negative', { options: { ...planOptionsToJson(defaultOptions), seed: '-1' } }, /seed/],
-    ['a broken priority', { priority: 0.5 }, /priority 0.5/],
-    ['a name that is too long', { name: 'x'.repeat(201) }, /name/],
-  ])('refuses %s in one line, and keeps nothing of it', async (_, part, message) => {
-    const disk = memoryDisk();
-    const life = await live(disk);
-    const whole = {
-      network: networkBytes,
-      options: planOptionsToJson(defaultOptions),
-      name: '',
-      priority: 0,
-    };
-    await expect(life.jobs.submit({ ...whole, ...part })).rejects.toMatchObject({
-      name: 'TombolaError',
-      message: expect.stringMatching(message),
-    });
-    expect(life.jobs.list()).toEqual([]);
-    await life.end();
-    expect(disk.records.size + disk.blobs.size).toBe(0);
-  });
-});
-
-/** Flips mask bits of a stored result, so that all checksums hold and residuals do not. */
-function forge(disk: MemoryDisk, key: string): void {
-  const value = openRecord(key, disk.records.get(key));
-  const result = value === undefined ? undefined : decodeTileResult(value);
-  if (result === undefined) throw new Error('nothing to forge');
-  result.masks[0] = (result.masks[0] ?? 0) ^ 1;
-  disk.records.set(key, sealRecord(key, encodeTileResult(result)));
-}

@@ -19,17 +19,25 @@ describe('philox', () => {
 
   it('is the same in 32-bit arithmetic as in its definition', () => {
     fc.assert(
-      fc.property(fc.bigInt(0n, (1n << 64n) - 1n), fc.nat(2 ** 31), fc.integer({ min: 0, max: 2 ** 52 }), (seed, key, position) => {
-        const block = philoxBlock(seed, BigInt(key), BigInt(Math.floor(position / 8) + 1));
-        const word = block[(position % 8) >> 1] as bigint;
-        const half = position % 2 === 0 ? word & 0xffffffffn : word >> 32n;
-        expect(new PhiloxStream(seed, key).at(position) >>> 0).toBe(Number(half));
-      }),
+      fc.property(
+        fc.bigInt(0n, (1n << 64n) - 1n),
+        fc.nat(2 ** 31),
+        fc.integer({ min: 0, max: 2 ** 52 }),
+        (seed, key, position) => {
+          const block = philoxBlock(seed, BigInt(key), BigInt(Math.floor(position / 8) + 1));
+          const word = block[(position % 8) >> 1] as bigint;
+          const half = position % 2 === 0 ? word & 0xffffffffn : word >> 32n;
+          expect(new PhiloxStream(seed, key).at(position) >>> 0).toBe(Number(half));
+        },
+      ),
     );
   });
 
   it('reads weights and biases of a layer from streams of their own', () => {
-    const reader = new SourceLayerReader({ seed: 0x0123456789abcdefn, gridBits: 24 }, 1, { cols: 7, taps: 1 });
+    const reader = new SourceLayerReader({ seed: 0x0123456789abcdefn, gridBits: 24 }, 1, {
+      cols: 7,
+      taps: 1,
+    });
     expect(reader.bias(0)).toBe(-4196417);
     expect(reader.weight(0, 0)).not.toBe(-4196417);
   });

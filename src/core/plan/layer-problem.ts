@@ -4,7 +4,7 @@
 import { linearisation } from '../network/activation.ts';
 import type { ConstantEdge } from './constants.ts';
 import type { LayerView } from './layer-view.ts';
-import { groupSlope, type LayerPlan, type Plan } from './plan.ts';
+import type { LayerPlan, Plan } from './plan.ts';
 import type { BiasProblem, LayerProblem } from './tile.ts';
 
 /** What the rows of one source layer can read: copies of target neurons, and constants. */
@@ -100,14 +100,6 @@ function biasProblem(place: LayerPlace, constants: readonly ConstantEdge[]): Bia
     interceptScale: (intercept * gain) / half / layer.biasUnit,
     tolerance: layer.biasTolerance,
   };
-}
-
-/** Returns the target weight that one unit of Σ samples of source layer 2 stands for. */
-export function univariateUnit(plan: Pick<Plan, 'source' | 'univariate'>, sampleShift: number): number {
-  const { source, univariate } = plan;
-  const slope = groupSlope(univariate.signGroups, linearisation(univariate.activation));
-  const gains = (source.layers[0]?.gain ?? 1) * (source.layers[1]?.gain ?? 1);
-  return (gains * slope * 2 ** sampleShift) / 2 ** (2 * (source.gridBits - 1));
 }
 
 function isWhole(value: number): boolean {

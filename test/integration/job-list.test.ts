@@ -1,0 +1,125 @@
+import { describe, expect, it } from 'vitest';
+import { memoryDisk } from '../../coordinator/engine/memory-engine.ts';
+import { nameOfKey } from '../../coordinator/engine/record.ts';
+import { planOptionsToJson } from '../../coordinator/jobs/job-request.ts';
+import { countingSolver } from '../support/counting-solver.ts';
+import { defaultOptions, searchInProcess } from '../support/in-process-search.ts';
+import {
+  expected,
+  interruptedBeforeSeal,
+  kernel,
+  live,
+  network,
+  networkBytes,
+  submit,
+  ticketOf,
+} from '../support/job-life.ts';
+
+describe('a list of jobs', () => {
+  it('works on several jobs, each with the ticket it would have alone', async () => {
+    const life = await live(memoryDisk());
+    const [one, two] = await Promise.all([submit(life.jobs), submit(life.jobs, { seed: 2n })]);
+    expect(one).not.toBe(two);
+    expect(await ticketOf(life, one)).toEqual(expected);
+    expect(await ticketOf(life, two)).toEqual((await searchInProcess(network, { seed: 2n }, kernel)).bytes);
+    expect(life.jobs.list().map(({ job, sequence }) => ({ job, sequence }))).toEqual([
+      { job: one, sequence: 1 },
+      { job: two, sequence: 2 },
+    ]);
+    await life.end();
+  });
+
+  it('takes the same submission for the same job, running or done', async () => {
+    const solver = countingSolver(kernel);
+    const life = await live(memoryDisk(), { solver });
+    const job = await submit(life.jobs);
+    expect(await submit(life.jobs)).toBe(job);
+    await life.jobs.whenOver(job);
+    const count = solver.tiles.length;
+    expect(await submit(life.jobs)).toBe(job);
+    expect(life.jobs.status(job)?.state).toBe('done');
+    expect(solver.tiles).toHaveLength(count);
+    expect(life.jobs.list()).toHaveLength(1);
+    await life.end();
+  });
+
+  it('cancels a job for good, keeps its tiles, and goes on from them when it is submitted again', async () => {
+    const disk = memoryDisk();
+    const stopping = countingSolver(kernel, 5);
+    const before = await live(disk, { solver: stopping });
+    const job = await submit(before.jobs);
+    await stopping.asked(6);
+    expect(await before.jobs.cancel(job)).toBe(true);
+    expect(await before.jobs.whenOver(job)).toMatchObject({ state: 'cancelled', reason: 'Cancelled' });
+    expect(await before.jobs.cancel(job)).toBe(false);
+    expect(await before.jobs.cancel('unknown')).toBe(false);
+    await before.end();
+    const solver = countingSolver(kernel);
+    const after = await live(disk, { solver });
+    expect(after.jobs.status(job)).toMatchObject({ state: 'cancelled', phase: null });
+    expect(solver.tiles).toEqual([]);
+    await submit(after.jobs);
+    expect(await ticketOf(after, job)).toEqual(expected);
+    expect(solver.tiles.filter((tile) => stopping.tiles.slice(0, 5).includes(tile))).toEqual([]);
+    await after.end();
+  });
+
+  it('removes a job with everything of it but blobs', async () => {
+    const disk = memoryDisk();
+    const stopping = countingSolver(kernel, 5);
+    const life = await live(disk, { solver: stopping });
+    const job = await submit(life.jobs);
+    await stopping.asked(6);
+    const over = life.jobs.whenOver(job);
+    expect(await life.jobs.remove(job)).toBe(true);
+    expect(await life.jobs.remove(job)).toBe(false);
+    await over;
+    expect(life.jobs.list()).toEqual([]);
+    await life.end();
+    expect([...disk.records.keys()].map(nameOfKey)).toEqual([]);
+  });
+
+  it('shows a job whose record is damaged as failed', async () => {
+    const { disk, job } = await interruptedBeforeSeal();
+    disk.records.get(`job/${job}`)?.fill(0, 6, 9);
+    const life = await live(disk);
+    expect(life.jobs.list()).toEqual([
+      expect.objectContaining({ job, state: 'failed', reason: expect.stringMatching(/damaged/) }),
+    ]);
+    await life.end();
+  });
+
+  it.each<
+    [string, Partial<{ network: Uint8Array; options: unknown; name: string; priority: number }>, RegExp]
+  >([
+    ['a network of noise', { network: new Uint8Array(100) }, /^Cannot read/],
+    ['half a network', { network: networkBytes.subarray(0, networkBytes.length / 2) }, /^Cannot read/],
+    ['no options', { options: undefined }, /^Cannot accept the job's options/],
+    ['a mode of its own', { options: { mode: 'magic' } }, /options: mode/],
+    ['one option too many', { options: { ...planOptionsToJson(defaultOptions), x: 1 } }, /options: .*x/],
+    [
+      'a seed of 2^64',
+      { options: { ...planOptionsToJson(defaultOptions), seed: `${2n ** 64n}` } },
+      /seed.*2\^64/,
+    ],
+    ['a seed that is negative', { options: { ...planOptionsToJson(defaultOptions), seed: '-1' } }, /seed/],
+    ['a broken priority', { priority: 0.5 }, /priority 0.5/],
+    ['a name that is too long', { name: 'x'.repeat(201) }, /name/],
+  ])('refuses %s in one line, and keeps nothing of it', async (_, part, message) => {
+    const disk = memoryDisk();
+    const life = await live(disk);
+    const whole = {
+      network: networkBytes,
+      options: planOptionsToJson(defaultOptions),
+      name: '',
+      priority: 0,
+    };
+    await expect(life.jobs.submit({ ...whole, ...part })).rejects.toMatchObject({
+      name: 'TombolaError',
+      message: expect.stringMatching(message),
+    });
+    expect(life.jobs.list()).toEqual([]);
+    await life.end();
+    expect(disk.records.size + disk.blobs.size).toBe(0);
+  });
+});
