@@ -17,6 +17,7 @@ import { openSocketServer } from '../../../dist/coordinator/gateway/socket-serve
 import { openTileCheckPool } from '../../../dist/coordinator/gateway/tile-check-pool.js';
 import { jobSolver } from '../../../dist/coordinator/jobs/job-solver.js';
 import { issueToken } from '../../../dist/coordinator/tokens.js';
+import { encodeTileResult } from '../../../dist/src/core/format/tile-result.js';
 import { tilesInFlightMax } from '../../../dist/src/core/limits.js';
 import { kernelDigest, loadKernel } from '../../../dist/worker/kernel/kernel.js';
 import { syntheticLayer } from './synthetic-layer.mjs';
@@ -30,6 +31,12 @@ const metrics = openMetrics();
 const kernel = await loadKernel();
 const figures = { tiles: 0, blocks: 0, firstMs: null, lastMs: 0, refused: {}, acknowledged: 0, closed: {} };
 let solvedHere = 0;
+/** With `helpsLate` the coordinator solves no tile itself before it is told to. */
+let help = () => undefined;
+const mayHelp = new Promise((resolve) => {
+  help = resolve;
+  if (!options.helpsLate) resolve();
+});
 const nowMs = () => performance.now();
 const count = (into, key) => {
   into[key] = (into[key] ?? 0) + 1;
@@ -50,6 +57,7 @@ const shell = openLedgerShell({
   solver: {
     concurrency: 1,
     solve: async (problem, tile) => {
+      await mayHelp;
       solvedHere++;
       return kernel.solveTile(problem, tile);
     },
@@ -136,6 +144,22 @@ const answers = {
     ledger: shell.status(),
   }),
   tokens: ({ scope, ids }) => ids.map((id) => tokenFor(scope, id)),
+  /** Solves every tile again and compares it with what is stored. */
+  audit: async () => {
+    const layer = syntheticLayer(options.layer);
+    let equal = 0;
+    for (let index = 0; index < options.tileCount; index++) {
+      const tile = layer.tile(index);
+      const stored = await engine.readResult(job, tile.id);
+      const expected = encodeTileResult(kernel.solveTile(layer.problem, tile));
+      if (stored !== undefined && Buffer.compare(stored, expected) === 0) equal++;
+    }
+    return { equal };
+  },
+  help: () => {
+    help();
+    return {};
+  },
   collect: () => {
     globalThis.gc?.();
     return {};

@@ -1,9 +1,6 @@
 /** One layer of blocks of a chosen size, cut into tiles: what throughput, floods and forgeries are measured on. */
 import { layerProblemDigest, tileBlocksFor, tileId } from '../../../dist/src/core/plan/tiles.js';
 
-const gridBits = 24;
-const half = 2 ** (gridBits - 1);
-const channels = 100;
 /** Copies of a neuron: each channel's target travels once for all of them. */
 const copies = 16;
 const rowsPerNeuron = 2 * copies;
@@ -12,9 +9,10 @@ const rowsMax = 2 ** 24;
 /**
  * Returns a layer with plain blocks, no constants, and as many neurons as the source may have rows for.
  * @param setting `size` samples in a block, `rule`, relative tolerance `epsilon`; `tileBlocks` if tiles are not to be as large as a
- * search's.
+ * search's; `channels` blocks in a row beside the empty bias block.
  */
-export function syntheticLayer({ rule, size, epsilon, tileBlocks }) {
+export function syntheticLayer({ rule, size, epsilon, tileBlocks, channels = 100, gridBits = 24 }) {
+  const half = 2 ** (gridBits - 1);
   const columns = channels * size;
   const problem = {
     seed: 1n,
@@ -50,12 +48,12 @@ export function syntheticLayer({ rule, size, epsilon, tileBlocks }) {
     digest,
     blocksPerTile: neuronsPerTile * blocksPerNeuron,
     tileCount,
-    tile: (index) => makeTile({ digest, neuronsPerTile, index }),
+    tile: (index) => makeTile({ digest, neuronsPerTile, index, channels, half }),
   };
 }
 
 /** Targets as trained weights have them: most of them small. */
-function makeTile({ digest, neuronsPerTile, index }) {
+function makeTile({ digest, neuronsPerTile, index, channels, half }) {
   const neurons = Array.from({ length: neuronsPerTile }, (_, k) => {
     const neuron = index * neuronsPerTile + k;
     return { neuron, firstRow: neuron * rowsPerNeuron, rowCount: rowsPerNeuron, wanted: copies };
