@@ -11,8 +11,8 @@ export interface PauseReport {
 }
 
 /**
- * Stops one of two workers with leases in hand for longer than it may be silent. The job has to finish without it, and it has to
- * come back and be rid of its results.
+ * Stops one of two workers with leases in hand for longer than it may be silent. The job has to finish without it, the coordinator
+ * has to give it up, and when it goes on it has to come back and be of use to the next job.
  */
 export async function pausedWorker(): Promise<PauseReport> {
   const startMs = performance.now();
@@ -26,6 +26,7 @@ export async function pausedWorker(): Promise<PauseReport> {
     stopped?.child.kill('SIGSTOP');
     cluster.startWorker(1);
     await checkTicket(cluster.url, id, job);
+    while ((await workerCount(cluster)) > 1) await delay(100);
     stopped?.child.kill('SIGCONT');
     await stopped?.said(/disconnected[\s\S]*connected to/);
     const again = await makeJob(2);
@@ -68,6 +69,11 @@ export async function pausedCoordinator(stopMs: number): Promise<PauseReport> {
 
 async function whenAcknowledged(cluster: Cluster, count: number): Promise<void> {
   while (cluster.acknowledgedCount() < count) await delay(10);
+}
+
+async function workerCount({ url }: Cluster): Promise<number> {
+  const { workers } = (await (await fetch(`${url}/api/workers`)).json()) as { workers: unknown[] };
+  return workers.length;
 }
 
 async function outcomes({ url }: Cluster): Promise<{ committed: number; duplicates: number }> {

@@ -50,8 +50,8 @@ if (values.failpoints)
     );
 if (values['same-bytes']) await scenario('same bytes', sameBytes);
 if (values.pauses) {
-  await scenario('paused coordinator', () => pausedCoordinator(8000));
   await scenario('paused worker', pausedWorker);
+  await scenario('paused coordinator', () => pausedCoordinator(8000));
 }
 if (values['full-disk'])
   for (const isKilled of [false, true])
