@@ -136,7 +136,7 @@ async function openService(
     solver,
     leaseKey: randomBytes(32),
     checkOneIn: options.checkOneIn ?? checkOneInDefault,
-    isRunning: (job) => jobs?.status(job)?.state === 'running',
+    isRunning: (job) => jobs?.stateOf(job)?.state === 'running',
     nowMs,
     log,
     observer: metrics,
@@ -169,7 +169,7 @@ async function openService(
     ledger: shell.port,
     planSolver: solver,
     verifier: threadVerifier({ threads }),
-    onChange: jobLogger(log, (job) => jobs?.status(job)?.state),
+    onChange: jobLogger(log, (job) => jobs?.stateOf(job)?.state),
     ...(tileBlocks === undefined ? {} : { tileBlocks }),
   });
   const backend = backendOf({ jobs, engine, shell, sockets, metrics });

@@ -96,6 +96,8 @@ export interface Jobs {
   /** In the order of submission. */
   list(): readonly JobStatus[];
   status(job: string): JobStatus | undefined;
+  /** Returns the part of the status that costs nothing: a change is told with every tile. */
+  stateOf(job: string): Pick<JobStatus, 'state' | 'phase' | 'reason'> | undefined;
   /** Resolves when the job is not running any more; undefined if there is none, or not any more. */
   whenOver(job: string): Promise<JobStatus | undefined>;
   /** Interrupts all jobs, which go on when they are started again. Idempotent. */
@@ -172,6 +174,11 @@ class JobList implements Jobs {
   status(job: string): JobStatus | undefined {
     const entry = this.entries.get(job);
     return entry === undefined ? undefined : statusOf(entry);
+  }
+
+  stateOf(job: string): Pick<JobStatus, 'state' | 'phase' | 'reason'> | undefined {
+    const entry = this.entries.get(job);
+    return entry && { state: entry.stored.state, phase: entry.phase, reason: entry.stored.reason };
   }
 
   async whenOver(job: string): Promise<JobStatus | undefined> {

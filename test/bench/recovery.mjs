@@ -91,7 +91,7 @@ async function run(submission) {
     verifier: { ...localVerifier(), ticket: () => new Promise(() => undefined) },
     tileBlocks: 1,
     onChange: (job) => {
-      const { state, phase, reason } = jobs?.status(job) ?? {};
+      const { state, phase, reason } = jobs?.stateOf(job) ?? {};
       if (state !== 'running' && state !== undefined) throw new Error(reason);
       if (phase === 'verifying') {
         lap('all tiles merged');
