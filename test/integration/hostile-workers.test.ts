@@ -1,5 +1,7 @@
 /** Peers that lie, flood or speak nonsense: none corrupts a result, none disturbs the others. */
+import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
 import { encodeNetwork } from '../../src/core/format/network-file.ts';
 import { helloFrameBytesMax } from '../../src/core/limits.ts';
 import { encodeMessage } from '../../src/core/protocol/codec.ts';
@@ -149,6 +151,15 @@ describe('frames that no worker sends', () => {
     const worker = await joinRaw(gateway.url);
     for (let k = 0; k < 10_000; k++) worker.send({ kind: 'want', slots: 0 });
     expect(await worker.closed).toMatchObject({ code: 1008, reason: expect.stringMatching(/slow down/) });
+    await bystanderIsServed();
+  });
+
+  it('count as messages where they are pings', async () => {
+    const socket = new WebSocket(`${gateway.url.replace(/^http/, 'ws')}/ws`);
+    const closed = once(socket, 'close');
+    await once(socket, 'open');
+    for (let k = 0; k < 1000; k++) socket.ping();
+    expect((await closed)[0]).toBe(1008);
     await bystanderIsServed();
   });
 });

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { checkListenAddress } from '../../coordinator/gateway/listen-address.ts';
 import { openLog } from '../../coordinator/gateway/log.ts';
 import { isLoopback, networkOf } from '../../coordinator/gateway/network-of.ts';
+import { banMs, Offences } from '../../coordinator/gateway/offences.ts';
 import { TokenBucket } from '../../coordinator/gateway/token-bucket.ts';
 import { linkedTransports } from '../../src/core/protocol/transport.ts';
 import { gatewayUrl } from '../../worker/node/web-socket.ts';
@@ -29,6 +30,29 @@ describe('a token bucket', () => {
     expect(bucket.take(1, 50)).toBe(false);
     expect(bucket.isFull(2999)).toBe(false);
     expect(bucket.isFull(3050)).toBe(true);
+  });
+});
+
+describe('offences', () => {
+  const volunteer = { scope: 'volunteer', id: 'v' } as const;
+
+  it('shut a volunteer out after three, until one is forgiven', () => {
+    const offences = new Offences();
+    for (let k = 0; k < 3; k++) {
+      expect(offences.isBanned(volunteer, 0)).toBe(false);
+      offences.count(volunteer, 0);
+    }
+    expect(offences.isBanned(volunteer, banMs - 1)).toBe(true);
+    expect(offences.isBanned({ ...volunteer, id: 'other' }, 0)).toBe(false);
+    expect(offences.isBanned(volunteer, banMs)).toBe(false);
+    offences.count(volunteer, banMs);
+    expect(offences.isBanned(volunteer, banMs)).toBe(true);
+  });
+
+  it('are not counted for workers that share a token', () => {
+    const offences = new Offences();
+    for (let k = 0; k < 9; k++) offences.count({ scope: 'worker', id: 'all' }, 0);
+    expect(offences.isBanned({ scope: 'worker', id: 'all' }, 0)).toBe(false);
   });
 });
 
