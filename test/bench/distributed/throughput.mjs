@@ -71,9 +71,9 @@ export async function throughput({ seconds, runs, note, profileFolder, pattern }
         ...(setting.layer.rule === 'fewest' ? { goal: '≤ 12' } : {}),
       },
       {
-        name: '… event-loop-visible memory',
+        name: '… memory of the coordinator',
         value: of(({ apart }) => apart.rss) / 1e6,
-        unit: 'MB RSS of the coordinator',
+        unit: 'MB RSS',
       },
     );
     if (profileFolder !== undefined) {
