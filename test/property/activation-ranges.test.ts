@@ -32,21 +32,17 @@ function expectInside(value: number, [low, high]: Interval, what: string): void 
 describe.each(allActivations)('intervals of $kind', (activation) => {
   it('hold every sampled value, slope and remainder', () => {
     fc.assert(
-      fc.property(
-        interval,
-        fc.array(share, { minLength: 10, maxLength: 30 }),
-        (range, places) => {
-          const [values, slopes, remainders] = [valueRange, slopeRange, remainderRange].map((of) =>
-            of(activation, range),
-          ) as [Interval, Interval, Interval];
-          for (const place of [0, 1, ...places]) {
-            const z = Math.min(range[1], Math.max(range[0], range[0] + place * (range[1] - range[0])));
-            expectInside(activate(activation, z), values, `value at ${z} of [${range.join(', ')}]`);
-            expectInside(activationSlope(activation, z), slopes, `slope at ${z} of [${range.join(', ')}]`);
-            expectInside(remainder(activation, z), remainders, `remainder at ${z} of [${range.join(', ')}]`);
-          }
-        },
-      ),
+      fc.property(interval, fc.array(share, { minLength: 10, maxLength: 30 }), (range, places) => {
+        const [values, slopes, remainders] = [valueRange, slopeRange, remainderRange].map((of) =>
+          of(activation, range),
+        ) as [Interval, Interval, Interval];
+        for (const place of [0, 1, ...places]) {
+          const z = Math.min(range[1], Math.max(range[0], range[0] + place * (range[1] - range[0])));
+          expectInside(activate(activation, z), values, `value at ${z} of [${range.join(', ')}]`);
+          expectInside(activationSlope(activation, z), slopes, `slope at ${z} of [${range.join(', ')}]`);
+          expectInside(remainder(activation, z), remainders, `remainder at ${z} of [${range.join(', ')}]`);
+        }
+      }),
       { numRuns: 200 },
     );
   });

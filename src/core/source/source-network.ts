@@ -40,7 +40,8 @@ export function gridInteger(random: number, gridBits: number): number {
 /** Returns the number of weights and biases of a source; zero biases do not count. */
 export function sourceWeightCount(source: SourceNetwork): number {
   return source.layers.reduce(
-    (sum, layer) => sum + layer.rows * layer.cols * layer.taps + (source.biasInit === 'zero' ? 0 : layer.rows),
+    (sum, layer) =>
+      sum + layer.rows * layer.cols * layer.taps + (source.biasInit === 'zero' ? 0 : layer.rows),
     0,
   );
 }
