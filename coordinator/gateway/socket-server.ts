@@ -51,6 +51,8 @@ const handshakes = { perSecond: 20, burst: 200 };
 
 /** Frames that may still come in after a session has been ended: what a worker has sent and not been answered. */
 const lateFramesMax = 64;
+/** Time to read why, for whoever sends more. */
+const lateMsMax = 1000;
 
 /** Returns the socket server, listening for upgrades of the HTTP server. */
 export function openSocketServer(server: Server, options: SocketServerOptions): SocketServer {
@@ -230,9 +232,13 @@ class Sockets {
     const stopPinging = keepAlive(webSocket);
     let lateFrames = 0;
     const heard = (take: () => void): void => {
-      // What was on its way when the session ended is dropped. Whoever goes on is cut: ws reads on until the other side closes too.
+      // What was on its way when the session ended is dropped. To whoever goes on we stop listening, and cut him once he had time
+      // to read why: ws would read on until the other side closes too.
       if (!session.isEnded) take();
-      else if (++lateFrames > lateFramesMax) webSocket.terminate();
+      else if (++lateFrames === lateFramesMax) {
+        webSocket.pause();
+        setTimeout(() => webSocket.terminate(), lateMsMax).unref();
+      }
     };
     webSocket.on('message', (data, isBinary) =>
       heard(() => {

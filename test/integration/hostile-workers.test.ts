@@ -158,7 +158,9 @@ describe('frames that no worker sends', () => {
     const socket = new WebSocket(`${gateway.url.replace(/^http/, 'ws')}/ws`);
     const closed = once(socket, 'close');
     await once(socket, 'open');
-    for (let k = 0; k < 1000; k++) socket.ping();
+    // One after another: many at once ws ends by itself.
+    socket.on('pong', () => socket.ping());
+    socket.ping();
     expect((await closed)[0]).toBe(1008);
     await bystanderIsServed();
   });
