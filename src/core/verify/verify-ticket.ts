@@ -164,17 +164,24 @@ function noErrors(rows: number): ColumnErrors {
   return { low: new Float64Array(rows), high: new Float64Array(rows) };
 }
 
-/** The univariate rows' kept weights, and the biases or edges of the constants that some row may read. */
+/** The univariate rows' kept weights, and the biases or edges of the constants that some row in use reads. */
 function keptBesides(ticket: Ticket, context: TicketContext): number {
   const { inputs, constantRows, extendedInput } = ticket.univariate;
-  const univariate = inputs.subarray(0, inputs.length - constantRows).filter((input) => input >= 0).length;
-  const constants = ticket.layers.reduce((sum, layer, index) => {
+  let kept = inputs.subarray(0, inputs.length - constantRows).filter((input) => input >= 0).length;
+  const hasBias = ticket.source.biasInit === 'uniform';
+  // From the last layer down: a constant is in use if a bias block or a constant in use above it reads it.
+  let used = new Set<number>();
+  for (let index = ticket.layers.length - 1; index >= 0; index--) {
+    const { biasElements = [], constantElements = [] } = ticket.layers[index] ?? {};
     const taps = context.views[index]?.taps ?? 1;
-    const rows = new Set(layer.biasElements.map((element) => Math.floor(element / taps)));
-    return sum + rows.size;
-  }, 0);
-  const empty = ticket.source.biasInit === 'zero' && !extendedInput;
-  return univariate + (empty ? 0 : constants);
+    const firstConstant = (ticket.source.layers[index + 1]?.rows ?? 0) - constantElements.length;
+    const edges = Array.from(used, (row) => constantElements[row - firstConstant] ?? -1).filter(
+      (edge) => edge >= 0,
+    );
+    kept += hasBias ? used.size : edges.length;
+    used = new Set([...biasElements, ...edges].map((element) => Math.floor(element / taps)));
+  }
+  return kept + (hasBias || extendedInput ? used.size : 0);
 }
 
 function refusal(fault: string): TicketVerdict {
