@@ -1,6 +1,7 @@
 /**
- * Blobs as files `<sha256>` in one directory. A blob is written as `<sha256>.<n>.partial`, synced, renamed, and the directory
- * synced; so a file under its final name is whole, and its name says what its bytes must be.
+ * Blobs as files `<sha256>` in one directory. A blob is written as `<sha256>.partial`, synced, renamed, and the directory
+ * synced; so a file under its final name is whole, and its name says what its bytes must be. Puts and removals are done one after
+ * the other.
  *
  * Files rather than LevelDB values: a network or ticket has 1 to 100 MB, which LevelDB would write to its log, copy to a table,
  * and copy again with every compaction.
@@ -27,28 +28,58 @@ export async function openBlobFiles(directory: string): Promise<BlobStore> {
   } catch (error) {
     throw blobFailure('open the blobs', directory, error);
   }
-  let partialCount = 0;
+  let turn: Promise<unknown> = Promise.resolve();
+  const inTurn = <T>(act: () => Promise<T>): Promise<T> => {
+    const result = turn.then(act);
+    turn = result.catch(() => undefined);
+    return result;
+  };
   return {
-    put: async (bytes) => {
-      const sha256 = createHash('sha256').update(bytes).digest('hex');
-      if ((await readBlobFile(directory, sha256)) !== undefined) return sha256;
-      const partial = join(directory, `${sha256}.${partialCount++}${partialSuffix}`);
-      try {
-        await writeSynced(partial, bytes);
-        await rename(partial, join(directory, sha256));
-        await syncDirectory(directory);
-      } catch (error) {
-        await rm(partial, { force: true });
-        throw blobFailure('write a blob to', directory, error);
-      }
-      return sha256;
-    },
+    put: (bytes) => inTurn(() => writeBlobFile(directory, bytes)),
     read: (sha256) => readBlobFile(directory, sha256),
+    list: () => listBlobFiles(directory),
+    remove: (sha256) => inTurn(() => removeBlobFile(directory, sha256)),
   };
 }
 
+async function writeBlobFile(directory: string, bytes: Uint8Array): Promise<string> {
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  if ((await readBlobFile(directory, sha256)) !== undefined) return sha256;
+  const partial = join(directory, `${sha256}${partialSuffix}`);
+  try {
+    await writeSynced(partial, bytes);
+    await rename(partial, join(directory, sha256));
+    await syncDirectory(directory);
+  } catch (error) {
+    await rm(partial, { force: true });
+    throw blobFailure('write a blob to', directory, error);
+  }
+  return sha256;
+}
+
+async function listBlobFiles(directory: string): Promise<readonly string[]> {
+  try {
+    return (await readdir(directory)).filter(isDigest);
+  } catch (error) {
+    throw blobFailure('list the blobs of', directory, error);
+  }
+}
+
+async function removeBlobFile(directory: string, sha256: string): Promise<void> {
+  if (!isDigest(sha256)) return;
+  try {
+    await rm(join(directory, sha256), { force: true });
+  } catch (error) {
+    throw blobFailure('remove a blob of', directory, error);
+  }
+}
+
+function isDigest(name: string): boolean {
+  return /^[0-9a-f]{64}$/.test(name);
+}
+
 async function readBlobFile(directory: string, sha256: string): Promise<Uint8Array | undefined> {
-  if (!/^[0-9a-f]{64}$/.test(sha256)) return undefined;
+  if (!isDigest(sha256)) return undefined;
   let bytes: Uint8Array;
   try {
     const { buffer, byteOffset, length } = await readFile(join(directory, sha256));

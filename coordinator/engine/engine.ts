@@ -44,6 +44,13 @@ export interface Engine {
   putBlob(bytes: Uint8Array): Promise<string>;
   /** Undefined where there is none, or its bytes have another digest by now. */
   readBlob(sha256: string): Promise<Uint8Array | undefined>;
+  /**
+   * Ids of the blobs that are removed unless a job refers to them (jobs/job-blobs.ts). Where several coordinators share a store,
+   * one that was put lately is left out: its job may not have been put yet.
+   */
+  blobs(): Promise<readonly string[]>;
+  /** Removes a blob. A removal that is not durable yet when power fails has not happened: the blob is listed again. */
+  removeBlob(sha256: string): Promise<void>;
   /** Finishes what has been asked for, and lets another one open the store. Idempotent. */
   close(): Promise<void>;
 }

@@ -70,6 +70,8 @@ export function memoryEngine({ disk = memoryDisk(), fateOf = () => 'written' }: 
         const bytes = disk.blobs.get(sha256);
         return bytes !== undefined && digestOf(bytes) === sha256 ? bytes.slice() : undefined;
       },
+      list: async () => [...disk.blobs.keys()],
+      remove: async (sha256) => write([sha256], () => disk.blobs.delete(sha256)),
     },
   );
 }

@@ -27,6 +27,9 @@ export interface BlobStore {
   put(bytes: Uint8Array): Promise<string>;
   /** Undefined where the blob is absent or its bytes have another digest. */
   read(sha256: string): Promise<Uint8Array | undefined>;
+  list(): Promise<readonly string[]>;
+  /** After all puts that were asked for before. A name that is no digest, or not there, is passed over. */
+  remove(sha256: string): Promise<void>;
 }
 
 /** Returns the engine over the two stores. Closing it closes the record store, after what was being written. */
@@ -99,6 +102,14 @@ export function recordEngine(store: OpenRecordStore, blobs: BlobStore): Engine {
     readBlob: async (sha256) => {
       checkOpen();
       return blobs.read(sha256);
+    },
+    blobs: async () => {
+      checkOpen();
+      return blobs.list();
+    },
+    removeBlob: async (sha256) => {
+      checkOpen();
+      await blobs.remove(sha256);
     },
     close: () => {
       closing ??= writer.idle().then(() => store.close());

@@ -12,14 +12,17 @@ export type JobStore = Pick<
   'committedTiles' | 'commitResult' | 'readResult' | 'dropResult' | 'putBlob' | 'readBlob'
 >;
 
-/** Returns the engine as a run's store. */
-export function jobStoreOf(engine: Engine): JobStore {
+/** Returns the engine as the store of a job's run. */
+export function jobStoreOf(
+  engine: Engine,
+  putBlob: JobStore['putBlob'] = (bytes) => engine.putBlob(bytes),
+): JobStore {
   return {
     committedTiles: (job) => engine.committedTiles(job).catch(rethrow),
     commitResult: (job, tile, result) => engine.commitResult(job, tile, result).catch(rethrow),
     readResult: (job, tile) => engine.readResult(job, tile).catch(rethrow),
     dropResult: (job, tile) => engine.dropResult(job, tile).catch(rethrow),
-    putBlob: (bytes) => engine.putBlob(bytes).catch(rethrow),
+    putBlob: (bytes) => putBlob(bytes).catch(rethrow),
     readBlob: (sha256) => engine.readBlob(sha256).catch(rethrow),
   };
 }

@@ -15,6 +15,7 @@ import { decodeNetwork, networkDigest } from '../../src/core/format/network-file
 import { jobCountMax, jobNetworkBytesMax, jobStoreRetryMs, jobsAtWorkMax } from '../../src/core/limits.ts';
 import type { Solver } from '../../src/core/plan/tile.ts';
 import type { Engine, StoredJob } from '../engine/engine.ts';
+import { JobBlobs } from './job-blobs.ts';
 import type { JobProgress } from './job-progress.ts';
 import {
   checkedJobName,
@@ -91,7 +92,7 @@ export interface Jobs {
   submit(submission: Submission): Promise<string>;
   /** Ends a running job; what it has solved is kept. Resolves when the cancellation is durable. False if no such job runs. */
   cancel(job: string): Promise<boolean>;
-  /** Ends a job and removes all its results; its blobs stay. False if there is none. */
+  /** Ends a job and removes all its results, and the blobs that no other job refers to. False if there is none. */
   remove(job: string): Promise<boolean>;
   /** In the order of submission. */
   list(): readonly JobStatus[];
@@ -125,6 +126,7 @@ export async function startJobs(options: JobsOptions): Promise<Jobs> {
 class JobList implements Jobs {
   private readonly options: JobsOptions;
   private readonly entries = new Map<string, Entry>();
+  private readonly blobs: JobBlobs;
   private atWork = 0;
   private isClosed = false;
   /** Submissions, cancellations and removals, one after the other. */
@@ -132,10 +134,12 @@ class JobList implements Jobs {
 
   constructor(options: JobsOptions) {
     this.options = options;
+    this.blobs = new JobBlobs(options.engine);
   }
 
   async load(): Promise<void> {
     for (const stored of await this.options.engine.jobs()) this.entries.set(stored.job, entryOf(stored));
+    await this.blobs.sweep([...this.entries.values()]);
     this.fill();
   }
 
@@ -163,6 +167,8 @@ class JobList implements Jobs {
       await this.options.engine.removeJob(job);
       this.entries.delete(job);
       this.options.onChange?.(job);
+      this.blobs.forget(job);
+      await this.blobs.sweep([...this.entries.values()]);
       return true;
     });
   }
@@ -219,7 +225,7 @@ class JobList implements Jobs {
     if (known !== undefined && (await this.isGoodAsItIs(known))) return job;
     if (known === undefined && this.entries.size >= jobCountMax)
       throw misuse(`Cannot accept another job: there are ${jobCountMax}, remove some first`);
-    const networkBlob = await this.options.engine.putBlob(bytes);
+    const networkBlob = await this.blobs.put(job, bytes);
     const request = { ...checked, targetSha256, networkBlob };
     const sequence = Math.max(0, ...[...this.entries.values()].map(({ stored }) => stored.sequence)) + 1;
     const stored: StoredJob = {
@@ -300,7 +306,7 @@ class JobList implements Jobs {
     const { engine, ...environment } = this.options;
     try {
       const result = await runJob(
-        { ...environment, store: jobStoreOf(engine) },
+        { ...environment, store: jobStoreOf(engine, (bytes) => this.blobs.put(job, bytes)) },
         {
           job,
           priority,

@@ -256,6 +256,22 @@ describe.each([
     expect(await engine.readBlob(sha256)).toEqual(Uint8Array.from(bytesOf('blob')));
   });
 
+  it('removes a blob and no other, also one that is being put or damaged, and takes it again', async () => {
+    const [one, two] = await Promise.all([engine.putBlob(bytesOf('one')), engine.putBlob(bytesOf('two'))]);
+    expect([...(await engine.blobs())].sort()).toEqual([one, two].sort());
+    await Promise.all([engine.putBlob(bytesOf('one')), engine.removeBlob(one)]);
+    await reopen(() => place.damageBlob(two));
+    expect(await engine.blobs()).toEqual([two]);
+    expect(await engine.readBlob(one)).toBeUndefined();
+    await engine.removeBlob(two);
+    for (const name of [two, '', '.', '..', '../level/CURRENT']) await engine.removeBlob(name);
+    expect(await engine.blobs()).toEqual([]);
+    expect(await engine.putBlob(bytesOf('one'))).toBe(one);
+    await reopen();
+    expect(await engine.blobs()).toEqual([one]);
+    expect(await engine.readBlob(one)).toEqual(Uint8Array.from(bytesOf('one')));
+  });
+
   it.each(['', 'a/b', 'a b', 'ä', 'a\n', 'x'.repeat(129)])('refuses the name %j', async (name) => {
     await expect(engine.commitResult(name, 'tile', bytesOf('x'))).rejects.toMatchObject({ kind: 'misuse' });
     await expect(engine.commitResult('a', name, bytesOf('x'))).rejects.toMatchObject({ kind: 'misuse' });

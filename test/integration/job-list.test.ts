@@ -2,12 +2,14 @@ import { describe, expect, it } from 'vitest';
 import { memoryDisk } from '../../coordinator/engine/memory-engine.ts';
 import { nameOfKey } from '../../coordinator/engine/record.ts';
 import { planOptionsToJson } from '../../coordinator/jobs/job-request.ts';
+import { localVerifier } from '../../coordinator/jobs/job-verifier.ts';
 import { countingSolver } from '../support/counting-solver.ts';
 import { defaultOptions, searchInProcess } from '../support/in-process-search.ts';
 import {
   expected,
   interruptedBeforeSeal,
   kernel,
+  type Life,
   live,
   network,
   networkBytes,
@@ -64,7 +66,7 @@ describe('a list of jobs', () => {
     await after.end();
   });
 
-  it('removes a job with everything of it but blobs', async () => {
+  it('removes a running job with everything of it', async () => {
     const disk = memoryDisk();
     const stopping = countingSolver(kernel, 5);
     const life = await live(disk, { solver: stopping });
@@ -77,6 +79,83 @@ describe('a list of jobs', () => {
     expect(life.jobs.list()).toEqual([]);
     await life.end();
     expect([...disk.records.keys()].map(nameOfKey)).toEqual([]);
+    expect(disk.blobs.size).toBe(0);
+  });
+
+  it('removes the blobs of a removed job that no other job refers to', async () => {
+    const disk = memoryDisk();
+    const life = await live(disk);
+    // The network is the same, and so is the ticket: the plan is rounded to whole rows.
+    const [one, two] = [
+      await submit(life.jobs),
+      await submit(life.jobs, { failureProbability: defaultOptions.failureProbability * (1 + 1e-12) }),
+    ];
+    const bytes = await ticketOf(life, one);
+    expect(two).not.toBe(one);
+    expect(await ticketOf(life, two)).toEqual(bytes);
+    expect(disk.blobs.size).toBe(4);
+    expect(await life.jobs.remove(one)).toBe(true);
+    expect(disk.blobs.size).toBe(3);
+    expect(await ticketOf(life, two)).toEqual(bytes);
+    expect(await life.jobs.remove(two)).toBe(true);
+    expect(disk.blobs.size).toBe(0);
+    await life.end();
+  });
+
+  it('keeps the ticket of a job that is not done yet while another job is removed', async () => {
+    const disk = memoryDisk();
+    let removal: Promise<boolean> | undefined;
+    const verifier = localVerifier();
+    const life: Life = await live(disk, {
+      verifier: {
+        ...verifier,
+        ticket: async (subject, signal) => {
+          if (life.jobs.list().length === 2) {
+            removal = life.jobs.remove(one);
+            await removal;
+          }
+          return verifier.ticket(subject, signal);
+        },
+      },
+    });
+    const one = await submit(life.jobs);
+    await life.jobs.whenOver(one);
+    const two = await submit(life.jobs, { seed: 2n });
+    expect(await ticketOf(life, two)).toBeDefined();
+    expect(await removal).toBe(true);
+    expect(disk.blobs.size).toBe(3);
+    await life.end();
+  });
+
+  it('removes at its start the blobs that no job refers to, and none while a job cannot be read', async () => {
+    const { disk, job } = await interruptedBeforeSeal();
+    disk.blobs.set('0'.repeat(64), Uint8Array.of(1));
+    const stored = disk.records.get(`job/${job}`)?.slice() ?? new Uint8Array(0);
+    disk.records.get(`job/${job}`)?.fill(0, 6, 9);
+    await (await live(disk)).end();
+    expect(disk.blobs.size).toBe(3);
+    disk.records.set(`job/${job}`, stored);
+    const life = await live(disk);
+    expect(disk.blobs.has('0'.repeat(64))).toBe(false);
+    expect(await ticketOf(life, job)).toEqual(expected);
+    await life.end();
+  });
+
+  it('says so when blobs cannot be removed, and removes them at the next start', async () => {
+    const disk = memoryDisk();
+    let isBroken = false;
+    const life = await live(disk, {
+      fateOf: ([key = '']) => (isBroken && !key.includes('/') ? 'lost' : 'written'),
+    });
+    const job = await submit(life.jobs);
+    await life.jobs.whenOver(job);
+    isBroken = true;
+    await expect(life.jobs.remove(job)).rejects.toMatchObject({ kind: 'failure' });
+    expect(life.jobs.list()).toEqual([]);
+    expect(disk.blobs.size).toBe(3);
+    await life.end();
+    await (await live(disk)).end();
+    expect(disk.blobs.size).toBe(0);
   });
 
   it('shows a job whose record is damaged as failed', async () => {
