@@ -23,6 +23,7 @@ import { checkListenAddress } from './gateway/listen-address.ts';
 import { type Log, openLog } from './gateway/log.ts';
 import { type Metrics, openMetrics } from './gateway/metrics.ts';
 import { Offences } from './gateway/offences.ts';
+import { openPages } from './gateway/pages.ts';
 import { reasonOf } from './gateway/reason-of.ts';
 import { openSocketServer, type SocketServer } from './gateway/socket-server.ts';
 import { openTileCheckPool } from './gateway/tile-check-pool.ts';
@@ -57,6 +58,8 @@ export interface ServeOptions {
   readonly gateways?: readonly string[];
   /** Web pages that may use it, as https://host. */
   readonly allowedOrigins?: readonly string[];
+  /** Lets anybody who reaches it lend it a browser; see gateway/join.ts. */
+  readonly volunteers?: boolean;
   /** Blocks per tile to aim at, if not as plan/tiles.ts has it. */
   readonly tileBlocks?: number;
 }
@@ -173,7 +176,12 @@ async function openService(
     ...(tileBlocks === undefined ? {} : { tileBlocks }),
   });
   const backend = backendOf({ jobs, engine, shell, sockets, metrics });
-  server.on('request', httpRoutes({ backend, checkAccess, isOriginAllowed, log }));
+  const pages = openPages({
+    hasVolunteers: options.volunteers ?? false,
+    gateways,
+    isEncrypted: options.tls !== null,
+  });
+  server.on('request', httpRoutes({ backend, pages, checkAccess, isOriginAllowed, log }));
   return { server, sockets, shell, jobs };
 }
 

@@ -29,15 +29,26 @@ export function bearerToken({ headers }: IncomingMessage): string | undefined {
   return /^Bearer ([!-~]{1,512})$/i.exec(authorization)?.[1] ?? '';
 }
 
-/** Returns whether a request may come from the web page, or the host name, that it says it does. */
+/**
+ * Returns whether a request may come from the web page, or for the host name, that it says it does. Its own pages may; a browser
+ * sends an Origin with each of their WebSockets and POSTs.
+ */
 export function originChecker(options: {
   readonly allowedOrigins: readonly string[];
   /** The coordinator needs no token: then its address is all that protects it. */
   readonly isOpen: boolean;
 }): (request: IncomingMessage) => boolean {
   const allowed = new Set(options.allowedOrigins);
-  return ({ headers: { origin, host } }) => {
-    if (origin !== undefined && !allowed.has(origin)) return false;
+  return (request) => {
+    const { origin, host } = request.headers;
+    if (origin !== undefined && !allowed.has(origin) && !isOwnOrigin(request)) return false;
     return !options.isOpen || host === undefined || isLoopback(host.replace(/:\d+$/, ''));
   };
+}
+
+/** Behind a proxy that ends TLS a page is https though we are not; a page without encryption is never ours when we are. */
+function isOwnOrigin({ headers: { origin, host }, socket }: IncomingMessage): boolean {
+  if (host === undefined) return false;
+  const isEncrypted = 'encrypted' in socket && socket.encrypted === true;
+  return origin === `https://${host}` || (!isEncrypted && origin === `http://${host}`);
 }

@@ -1,6 +1,7 @@
 /**
  * The coordinator's HTTP interface. Answers are JSON; an error is `{"error": "Cannot …"}` with one line that says what to do.
  *
+ *   GET    /, /volunteer, …         anybody                  the web pages (pages.ts)
  *   GET    /healthz                 anybody                  200 when it runs
  *   GET    /metrics                 read, submit, admin      text for Prometheus
  *   GET    /api/jobs                read, submit, admin      all jobs
@@ -18,6 +19,7 @@ import { jobNetworkBytesMax, jobOptionsBytesMax, uploadCountMax } from '../../sr
 import { isAllowed, type TokenAction } from '../tokens.ts';
 import { bearerToken, type CheckAccess } from './access.ts';
 import type { Log } from './log.ts';
+import { noPageHeaders, type Pages } from './pages.ts';
 import { reasonOf } from './reason-of.ts';
 
 /** What the routes answer from. Methods that get an id return undefined for one that does not exist. */
@@ -43,6 +45,7 @@ export interface Backend {
 /** What the routes work with. */
 export interface RouteOptions {
   readonly backend: Backend;
+  readonly pages: Pages;
   readonly checkAccess: CheckAccess;
   readonly isOriginAllowed: (request: IncomingMessage) => boolean;
   readonly log: Log;
@@ -91,9 +94,11 @@ async function answer(
   { routes, options }: { routes: readonly Route[]; options: RouteOptions },
 ): Promise<Answer> {
   const url = urlOf(request);
+  const isReading = request.method === 'GET' || request.method === 'HEAD';
+  const page = isReading ? options.pages.answer(url.pathname, request) : undefined;
   const matching = routes.filter(({ path }) => path.test(url.pathname));
   const route = matching.find(({ method }) => method === request.method);
-  if (matching.length === 0)
+  if (matching.length === 0 && page === undefined)
     return refusal(
       404,
       `Cannot find ${url.pathname}, expected one of /healthz, /metrics, /api/jobs, /api/workers, /api/blobs/SHA256`,
@@ -103,6 +108,7 @@ async function answer(
       403,
       'Cannot serve web pages of this origin or requests for this host: allow the origin when starting the coordinator',
     );
+  if (page !== undefined) return page;
   if (route === undefined)
     return refusal(
       405,
@@ -243,9 +249,9 @@ function send(response: ServerResponse, { status, body, headers }: Answer): void
   const bytes = isBytes || typeof body === 'string' ? body : `${JSON.stringify(body)}\n`;
   response.writeHead(status, {
     'content-type': 'application/json',
-    'content-length': Buffer.byteLength(bytes),
+    ...(status === 304 ? {} : { 'content-length': Buffer.byteLength(bytes) }),
     'cache-control': 'no-store',
-    'x-content-type-options': 'nosniff',
+    ...noPageHeaders,
     // A refused upload is not read to its end.
     ...(status === 413 ? { connection: 'close' } : {}),
     ...headers,

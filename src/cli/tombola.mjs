@@ -29,7 +29,12 @@ function newest(folder) {
   let latest = 0;
   for (const entry of readdirSync(folder, { withFileTypes: true, recursive: true })) {
     const parent = entry.parentPath ?? entry.path;
-    if (!entry.isFile() || !/\.(ts|mjs|json)$/.test(entry.name) || parent.endsWith('generated')) continue;
+    if (
+      !entry.isFile() ||
+      !/\.(tsx?|mjs|json|html|css|svg)$/.test(entry.name) ||
+      parent.endsWith('generated')
+    )
+      continue;
     latest = Math.max(latest, statSync(`${parent}/${entry.name}`).mtimeMs);
   }
   return latest;

@@ -11,7 +11,7 @@ const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclud
   encoding: 'utf8',
 })
   .split('\n')
-  .filter((file) => /\.(ts|mjs)$/.test(file));
+  .filter((file) => /\.(tsx?|mjs)$/.test(file));
 
 /** Files that are pure: same input, same output, on every platform and at every time. */
 const pureFiles = files.filter(
@@ -81,7 +81,7 @@ describe('the house rules', () => {
 
   it('exits the process in the command line and in nothing else', () => {
     const production = files.filter(
-      (file) => /^(src|coordinator|worker)\//.test(file) && file.endsWith('.ts'),
+      (file) => /^(src|coordinator|worker)\//.test(file) && /\.tsx?$/.test(file),
     );
     expect(
       production.filter((file) => !file.startsWith('src/cli/') && code(file).includes('process.exit(')),

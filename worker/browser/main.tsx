@@ -1,0 +1,5 @@
+/** The volunteer page. */
+import { render } from 'preact';
+
+const place = document.getElementById('page');
+if (place !== null) render(<h1>Tombola</h1>, place);
