@@ -50,6 +50,7 @@ import {
 } from '../src/core/ticket/merge.ts';
 import type { Ticket, TicketLayer } from '../src/core/ticket/ticket.ts';
 import { type TileVerdict, verifyTile } from '../src/core/verify/verify-tile.ts';
+import type { TileObserver } from './tile-observer.ts';
 
 /** Keeps tile results across restarts, by tile id. */
 export interface TileStore {
@@ -88,6 +89,7 @@ export interface ConstructOptions {
   /** Blocks per tile to aim at, if not as plan/tiles.ts has it. The ticket does not depend on it, but stored tiles are found again only with the same. */
   readonly tileBlocks?: number;
   readonly onEvent: (event: ConstructEvent) => void;
+  readonly observer?: TileObserver;
   readonly signal: AbortSignal;
 }
 
@@ -281,6 +283,7 @@ class LayerRun {
     this.copiesWanted = run.copiesWanted;
     this.problemDigest = layerProblemDigest(run.problem);
     this.copyCounts = new Int32Array(place.view.neurons);
+    this.options.observer?.begun(place.index);
     this.report('layer', { pass: 0, blocks: 0, resumed: false });
   }
 
@@ -294,6 +297,7 @@ class LayerRun {
     const tileBlocks = options.tileBlocks ?? tileBlocksFor(this.problem);
     const tiles = cutTiles(this.place, { pass, neurons, problemDigest, tileBlocks });
     this.tilesKnown += tiles.length;
+    options.observer?.cut(this.place.index, tiles);
     const waiting = tiles[Symbol.iterator]();
     const verified = new Map<string, VerifiedTile>();
     const lane = async (): Promise<void> => {
@@ -333,6 +337,8 @@ class LayerRun {
     let blocks = copyRows.length * blocksPerRow(this.problem);
     for (let index = 1; index < misses.length; index += 2) blocks += (misses[index] ?? 0) + 1;
     this.blocks += blocks;
+    const { observer } = this.options;
+    observer?.done(this.place.index, { problem: this.problem, tile, result: verified.result });
     this.report('tile', { pass: tile.pass, blocks, resumed });
     return verified;
   }

@@ -29,6 +29,7 @@ import { openSocketServer, type SocketServer } from './gateway/socket-server.ts'
 import { openTileCheckPool } from './gateway/tile-check-pool.ts';
 import { threadVerifier } from './jobs/job-verifier.ts';
 import { type Jobs, startJobs } from './jobs/jobs.ts';
+import { type LedgerStatus, ledgerStatus } from './ledger.ts';
 import type { TokenKeys } from './tokens.ts';
 
 /** What a coordinator runs with. */
@@ -175,7 +176,8 @@ async function openService(
     onChange: jobLogger(log, (job) => jobs?.stateOf(job)?.state),
     ...(tileBlocks === undefined ? {} : { tileBlocks }),
   });
-  const backend = backendOf({ jobs, engine, shell, sockets, metrics });
+  const status = () => ledgerStatus(shell.ledger, nowMs());
+  const backend = backendOf({ jobs, engine, status, sockets, metrics });
   const pages = openPages({
     hasVolunteers: options.volunteers ?? false,
     gateways,
@@ -228,11 +230,11 @@ function jobLogger(log: Log, stateOf: (job: string) => string | undefined): (job
 function backendOf(parts: {
   jobs: Jobs;
   engine: Engine;
-  shell: LedgerShell;
+  status: () => LedgerStatus;
   sockets: SocketServer;
   metrics: Metrics;
 }): Backend {
-  const { jobs, engine, shell, sockets, metrics } = parts;
+  const { jobs, engine, status, sockets, metrics } = parts;
   const statusOf = async (id: string): Promise<object | undefined> => jobs.status(id);
   return {
     jobs: async () => jobs.list(),
@@ -250,26 +252,32 @@ function backendOf(parts: {
     },
     blob: (sha256) => engine.readBlob(sha256),
     workers: () => {
-      const standing = new Map(shell.status().sessions.map((session) => [session.session, session]));
+      const standing = new Map(status().sessions.map((session) => [session.session, session]));
       return [...sockets.sessions].flatMap(({ view }) =>
         view === undefined ? [] : [{ ...view, ...standing.get(view.session) }],
       );
     },
     metrics: async () => ({
-      text: await metrics.text(metricsSource({ jobs, shell })),
+      text: await metrics.text(metricsSource({ jobs, status })),
       contentType: metrics.contentType,
     }),
   };
 }
 
-function metricsSource({ jobs, shell }: { jobs: Jobs; shell: LedgerShell }): Parameters<Metrics['text']>[0] {
+function metricsSource({
+  jobs,
+  status,
+}: {
+  jobs: Jobs;
+  status: () => LedgerStatus;
+}): Parameters<Metrics['text']>[0] {
   const count = (into: Record<string, number>, key: string, by: number): void => {
     into[key] = (into[key] ?? 0) + by;
   };
   return {
     tilesByState: () => {
       const tiles: Record<string, number> = {};
-      for (const { counts } of shell.status().jobs)
+      for (const { counts } of status().jobs)
         for (const [state, number] of Object.entries(counts)) count(tiles, state, number);
       return tiles;
     },
@@ -278,7 +286,7 @@ function metricsSource({ jobs, shell }: { jobs: Jobs; shell: LedgerShell }): Par
       for (const { state } of jobs.list()) count(states, state, 1);
       return states;
     },
-    sessionCount: () => shell.status().sessions.length,
+    sessionCount: () => status().sessions.length,
   };
 }
 

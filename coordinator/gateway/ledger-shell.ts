@@ -14,10 +14,9 @@ import type { LedgerPort, TileFate, TileWork } from '../jobs/ledger-port.ts';
 import {
   apply,
   createLedger,
+  type Ledger,
   type LedgerEffect,
   type LedgerEvent,
-  type LedgerStatus,
-  ledgerStatus,
   type WorkerKind,
 } from '../ledger.ts';
 import { AskedTiles } from './asked-tiles.ts';
@@ -72,7 +71,8 @@ export interface LedgerShell {
   receive(session: string, message: Exclude<WorkerMessage, { kind: 'hello' | 'bye' }>): void;
   /** Lets time pass; to be called several times a second. */
   tick(): void;
-  status(): LedgerStatus;
+  /** To be read through ledger/status.ts. */
+  readonly ledger: Ledger;
   /** Grants no more leases; what comes in is still checked, stored and acknowledged. */
   drain(): void;
   /** Resolves when nothing is being checked or stored. */
@@ -99,7 +99,7 @@ export function openLedgerShell(options: LedgerShellOptions): LedgerShell {
     leave: (session) => shell.leave(session),
     receive: (session, message) => shell.receive(session, message),
     tick: () => shell.happen({ kind: 'tick' }),
-    status: () => ledgerStatus(shell.ledger, options.nowMs()),
+    ledger: shell.ledger,
     drain: () => shell.drain(),
     settled: () => shell.settled(),
   };

@@ -15,6 +15,7 @@ import { decodeNetwork, networkDigest } from '../../src/core/format/network-file
 import { jobCountMax, jobNetworkBytesMax, jobStoreRetryMs, jobsAtWorkMax } from '../../src/core/limits.ts';
 import type { Solver } from '../../src/core/plan/tile.ts';
 import type { Engine, StoredJob } from '../engine/engine.ts';
+import type { TileObserver } from '../tile-observer.ts';
 import { JobBlobs } from './job-blobs.ts';
 import type { JobProgress } from './job-progress.ts';
 import {
@@ -23,16 +24,16 @@ import {
   encodeJobRequest,
   type JobRequest,
   jobIdOf,
-  type PlanOptionsJson,
   planOptionsOfJson,
   planOptionsToJson,
 } from './job-request.ts';
-import { decodeJobResult, type JobResult } from './job-result.ts';
+import { decodeJobResult } from './job-result.ts';
 import { DeadTile } from './job-solver.ts';
+import type { JobStatus } from './job-status.ts';
 import { jobStoreOf, StoreTrouble } from './job-store.ts';
 import type { JobVerifier } from './job-verifier.ts';
 import type { LedgerPort } from './ledger-port.ts';
-import { type JobPhase, runJob } from './run-job.ts';
+import { runJob } from './run-job.ts';
 
 /** What the jobs run with. */
 export interface JobsOptions {
@@ -43,6 +44,8 @@ export interface JobsOptions {
   readonly verifier: JobVerifier;
   /** Called after every change of a job, often; it must return fast. */
   readonly onChange?: (job: string) => void;
+  /** Returns who sees a job's tiles while they are solved. */
+  readonly tileObserver?: (job: string) => TileObserver;
   readonly tileBlocks?: number;
   readonly storeRetryMs?: number;
 }
@@ -59,29 +62,6 @@ export interface Submission {
   readonly priority: number;
 }
 
-/** A job as seen from outside. */
-export interface JobStatus {
-  readonly job: string;
-  readonly name: string;
-  readonly state: StoredJob['state'];
-  /** What a running job is doing; `stalled`: the store cannot be used. Null for others. */
-  readonly phase: JobPhase | 'waiting' | 'stalled' | null;
-  /** One line: why it is not done, or stalled; '' otherwise. */
-  readonly reason: string;
-  readonly priority: number;
-  readonly sequence: number;
-  /** Null until it has been planned since this coordinator started. */
-  readonly progress: JobProgress | null;
-  /** Null until it is done. */
-  readonly result: JobResult | null;
-  /** What was submitted; null where that cannot be read any more. */
-  readonly request: {
-    readonly networkBlob: string;
-    readonly targetSha256: string;
-    readonly options: PlanOptionsJson;
-  } | null;
-}
-
 /** All jobs of one coordinator. Whoever starts them closes them. */
 export interface Jobs {
   /**
@@ -96,6 +76,10 @@ export interface Jobs {
   remove(job: string): Promise<boolean>;
   /** In the order of submission. */
   list(): readonly JobStatus[];
+  /** Returns at most `countMax` jobs, those that run first, then the latest. */
+  latest(countMax: number): readonly JobStatus[];
+  /** Returns how many jobs are in each state. */
+  counts(): Readonly<Record<StoredJob['state'], number>>;
   status(job: string): JobStatus | undefined;
   /** Returns the part of the status that costs nothing: a change is told with every tile. */
   stateOf(job: string): Pick<JobStatus, 'state' | 'phase' | 'reason'> | undefined;
@@ -175,6 +159,20 @@ class JobList implements Jobs {
 
   list(): readonly JobStatus[] {
     return [...this.entries.values()].map(statusOf).sort((a, b) => a.sequence - b.sequence);
+  }
+
+  latest(countMax: number): readonly JobStatus[] {
+    const rank = ({ stored }: Entry): number => (stored.state === 'running' ? 0 : 1);
+    return [...this.entries.values()]
+      .sort((a, b) => rank(a) - rank(b) || b.stored.sequence - a.stored.sequence)
+      .slice(0, countMax)
+      .map(statusOf);
+  }
+
+  counts(): Record<StoredJob['state'], number> {
+    const counts = { running: 0, done: 0, failed: 0, incomplete: 0, cancelled: 0 };
+    for (const { stored } of this.entries.values()) counts[stored.state]++;
+    return counts;
   }
 
   status(job: string): JobStatus | undefined {

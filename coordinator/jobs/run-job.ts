@@ -15,6 +15,7 @@ import { makePlan } from '../../src/core/plan/make-plan.ts';
 import type { Plan } from '../../src/core/plan/plan.ts';
 import type { Solver } from '../../src/core/plan/tile.ts';
 import { type Construction, construct, type TileStore } from '../construct.ts';
+import type { TileObserver } from '../tile-observer.ts';
 import { type JobProgress, ProgressTracker } from './job-progress.ts';
 import type { JobRequest } from './job-request.ts';
 import { encodeJobResult, type JobSummary, type SealedTicket } from './job-result.ts';
@@ -34,6 +35,8 @@ export interface JobEnvironment {
   /** Runs the planner's probes: the coordinator's own threads. */
   readonly planSolver: Solver;
   readonly verifier: JobVerifier;
+  /** Returns who sees the job's tiles while they are solved. */
+  readonly tileObserver?: (job: string) => TileObserver;
   /** Blocks per tile to aim at, if not as plan/tiles.ts has it. Another value than before makes a job begin anew. */
   readonly tileBlocks?: number;
 }
@@ -112,7 +115,7 @@ async function readNetwork(store: JobStore, { networkBlob, targetSha256 }: JobRe
  */
 async function constructOnce(work: Work, onRepair: (() => void) | null): Promise<Construction> {
   const { environment, run, plan, network, tracker } = work;
-  const { store, ledger, verifier, tileBlocks } = environment;
+  const { store, ledger, verifier, tileBlocks, tileObserver } = environment;
   const { job, signal } = run;
   const committed = await store.committedTiles(job);
   // When one tile's failure ends the construction, the others must not go on asking.
@@ -135,6 +138,7 @@ async function constructOnce(work: Work, onRepair: (() => void) | null): Promise
         run.onProgress(phase, () => tracker.read(performance.now()));
       },
       signal: tiles.signal,
+      ...(onRepair === null && tileObserver !== undefined ? { observer: tileObserver(job) } : {}),
       ...(tileBlocks === undefined ? {} : { tileBlocks }),
     });
   } finally {

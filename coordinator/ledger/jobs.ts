@@ -16,6 +16,7 @@ export function addJob(ledger: Ledger, event: Extract<LedgerEvent, { kind: 'job-
     job,
     priority,
     tiles: new Map(),
+    inHand: new Set(),
     open: new Fifo(),
     confirm: new Fifo(),
     counts: noCounts(),
@@ -55,6 +56,7 @@ export function addTiles(ledger: Ledger, event: Extract<LedgerEvent, { kind: 'ti
       reviewAt: Number.POSITIVE_INFINITY,
     };
     job.tiles.set(name, tile);
+    job.inHand.add(tile);
     job.counts.waiting++;
     settleTile(ledger, tile);
   }

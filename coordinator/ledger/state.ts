@@ -65,6 +65,8 @@ export interface JobRecord {
   readonly job: string;
   readonly priority: number;
   readonly tiles: Map<string, TileRecord>;
+  /** Tiles that are neither done nor dead. */
+  readonly inHand: Set<TileRecord>;
   /** Open tiles, first come first served. */
   readonly open: Fifo<TileRecord>;
   /** Open tiles that wait for a second opinion: not for every worker. */

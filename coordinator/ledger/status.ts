@@ -1,6 +1,6 @@
 /** What people and metrics see of the ledger. */
 import type { WorkerKind } from '../ledger.ts';
-import { clockOf, type Ledger, type TileState } from './state.ts';
+import { clockOf, type Ledger, type TileRecord, type TileState } from './state.ts';
 import { isQuarantined } from './trust.ts';
 
 /** A job's progress. */
@@ -11,6 +11,14 @@ export interface JobStatus {
   /** Tiles in each state. */
   readonly counts: Readonly<Record<TileState, number>>;
   readonly blocksDone: number;
+}
+
+/** How a tile stands. */
+export interface TileStatus {
+  readonly tile: string;
+  readonly state: TileState;
+  /** Somebody has worked on it in vain: a lease that came to nothing, a bad result, or a result that is doubted. */
+  readonly isRetried: boolean;
 }
 
 /** A session and its worker's standing. */
@@ -79,4 +87,19 @@ export function ledgerStatus(ledger: Ledger, now: number): LedgerStatus {
     isPaused: clockOf(ledger) < ledger.pausedUntil,
     stalledMs: ledger.stalledMs,
   };
+}
+
+/** Returns a job's tiles that are neither done nor given up. O(their number). */
+export function tilesInHand(ledger: Ledger, job: string): readonly TileStatus[] {
+  return Array.from(ledger.jobs.get(job)?.inHand ?? [], tileStatus);
+}
+
+/** Returns how a tile stands; undefined where the ledger was never asked for it. */
+export function statusOfTile(ledger: Ledger, job: string, tile: string): TileStatus | undefined {
+  const record = ledger.jobs.get(job)?.tiles.get(tile);
+  return record && tileStatus(record);
+}
+
+function tileStatus({ tile, state, failures, isDisputed }: TileRecord): TileStatus {
+  return { tile, state, isRetried: failures > 0 || isDisputed };
 }

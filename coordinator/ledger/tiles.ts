@@ -38,6 +38,8 @@ export function setState(ledger: Ledger, tile: TileRecord, state: TileState): vo
   if (state === 'open') ledger.openCount++;
   tile.job.counts[tile.state]--;
   tile.job.counts[state]++;
+  if (state === 'done' || state === 'dead') tile.job.inHand.delete(tile);
+  else tile.job.inHand.add(tile);
   tile.state = state;
 }
 

@@ -1,6 +1,6 @@
 /** Submits jobs to a coordinator over HTTP and waits for them. */
 import { type PlanOptionsJson, planOptionsToJson } from '../../coordinator/jobs/job-request.ts';
-import type { JobStatus } from '../../coordinator/jobs/jobs.ts';
+import type { JobStatus } from '../../coordinator/jobs/job-status.ts';
 import type { PlanOptions } from '../../src/core/plan/make-plan.ts';
 
 /** Submits a network; returns the job's id. */

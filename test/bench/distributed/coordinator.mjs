@@ -16,6 +16,7 @@ import { Offences } from '../../../dist/coordinator/gateway/offences.js';
 import { openSocketServer } from '../../../dist/coordinator/gateway/socket-server.js';
 import { openTileCheckPool } from '../../../dist/coordinator/gateway/tile-check-pool.js';
 import { jobSolver } from '../../../dist/coordinator/jobs/job-solver.js';
+import { ledgerStatus } from '../../../dist/coordinator/ledger.js';
 import { issueToken } from '../../../dist/coordinator/tokens.js';
 import { encodeTileResult } from '../../../dist/src/core/format/tile-result.js';
 import { tilesInFlightMax } from '../../../dist/src/core/limits.js';
@@ -141,7 +142,7 @@ const answers = {
     heap: process.memoryUsage().heapUsed,
     wireBytes: wireBytes(),
     sessions: sockets.sessions.size,
-    ledger: shell.status(),
+    ledger: ledgerStatus(shell.ledger, performance.now()),
   }),
   tokens: ({ scope, ids }) => ids.map((id) => tokenFor(scope, id)),
   /** Solves every tile again and compares it with what is stored. */
