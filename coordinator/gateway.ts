@@ -18,6 +18,7 @@ import { openLocalEngine } from './engine/local-engine.ts';
 import { accessChecker, originChecker } from './gateway/access.ts';
 import { GatewaySession } from './gateway/gateway-session.ts';
 import { type Backend, httpRoutes } from './gateway/http-routes.ts';
+import { openJoin } from './gateway/join.ts';
 import { type LedgerShell, openLedgerShell } from './gateway/ledger-shell.ts';
 import { checkListenAddress } from './gateway/listen-address.ts';
 import { type Log, openLog } from './gateway/log.ts';
@@ -25,12 +26,13 @@ import { type Metrics, openMetrics } from './gateway/metrics.ts';
 import { Offences } from './gateway/offences.ts';
 import { openPages } from './gateway/pages.ts';
 import { reasonOf } from './gateway/reason-of.ts';
+import { searchViewOf } from './gateway/search-view.ts';
 import { openSocketServer, type SocketServer } from './gateway/socket-server.ts';
 import { openTileCheckPool } from './gateway/tile-check-pool.ts';
 import { threadVerifier } from './jobs/job-verifier.ts';
 import { type Jobs, startJobs } from './jobs/jobs.ts';
 import { type LedgerStatus, ledgerStatus } from './ledger.ts';
-import type { TokenKeys } from './tokens.ts';
+import { newTokenKey, type TokenKeys } from './tokens.ts';
 
 /** What a coordinator runs with. */
 export interface ServeOptions {
@@ -145,13 +147,15 @@ async function openService(
     log,
     observer: metrics,
   });
-  const checkAccess = accessChecker(keys);
+  const volunteerKeys = keys ?? { current: newTokenKey(), previous: null };
+  const checkAccess = accessChecker(keys, volunteerKeys);
+  const gateways = options.gateways ?? [];
   const isOriginAllowed = originChecker({
-    allowedOrigins: options.allowedOrigins ?? [],
+    // A volunteer's page that one gateway served goes on with another.
+    allowedOrigins: [...(options.allowedOrigins ?? []), ...gateways.map(pageOriginOf)],
     isOpen: keys === null,
   });
   const server = httpServer(options.tls);
-  const gateways = options.gateways ?? [];
   const offences = new Offences();
   const setting = { shell, build: options.build, checkAccess, gateways, offences, log, nowMs };
   const sockets = openSocketServer(server, {
@@ -179,12 +183,18 @@ async function openService(
   const status = () => ledgerStatus(shell.ledger, nowMs());
   const backend = backendOf({ jobs, engine, status, sockets, metrics });
   const pages = openPages({
-    hasVolunteers: options.volunteers ?? false,
+    hasVolunteers: options.volunteers === true,
     gateways,
     isEncrypted: options.tls !== null,
   });
-  server.on('request', httpRoutes({ backend, pages, checkAccess, isOriginAllowed, log }));
+  const join = options.volunteers === true ? openJoin(volunteerKeys, nowMs()) : null;
+  server.on('request', httpRoutes({ backend, pages, join, checkAccess, isOriginAllowed, log }));
   return { server, sockets, shell, jobs };
+}
+
+/** The origin of the pages that the gateway at a WebSocket URL serves. */
+function pageOriginOf(url: string): string {
+  return new URL(url.replace(/^ws/, 'http')).origin;
 }
 
 function httpServer(tls: ServeOptions['tls']): Server {
@@ -257,6 +267,7 @@ function backendOf(parts: {
         view === undefined ? [] : [{ ...view, ...standing.get(view.session) }],
       );
     },
+    searchView: () => searchViewOf(jobs.list(), status().sessions),
     metrics: async () => ({
       text: await metrics.text(metricsSource({ jobs, status })),
       contentType: metrics.contentType,

@@ -68,6 +68,7 @@ export function openInProcess(options: InProcessOptions): InProcessCoordinator {
           session: `s${++count}`,
           address: '',
           access: null,
+          isPage: false,
           frameBytesMax: workerFrameBytesMax,
           form: 'plain',
         } as const;

@@ -18,8 +18,8 @@ import { accessTokenLengthMax } from '../src/core/limits.ts';
 /** What a token is for: `volunteer` works like `worker`, with small limits, and is believed nothing. */
 export type TokenScope = 'admin' | 'submit' | 'worker' | 'volunteer' | 'read';
 
-/** What needs a scope: keys and bans; jobs; their tickets; status and metrics; leases. */
-export type TokenAction = 'administer' | 'submit' | 'cancel' | 'fetch' | 'read' | 'work';
+/** What needs a scope: keys and bans; jobs; their tickets; status and metrics; how far the search is; leases. */
+export type TokenAction = 'administer' | 'submit' | 'cancel' | 'fetch' | 'read' | 'watch' | 'work';
 
 /** A signing key. */
 export interface TokenKey {
@@ -46,11 +46,11 @@ export interface LeaseClaim {
 }
 
 const actionsOfScope: Readonly<Record<TokenScope, readonly TokenAction[]>> = {
-  admin: ['administer', 'submit', 'cancel', 'fetch', 'read', 'work'],
-  submit: ['submit', 'cancel', 'fetch', 'read'],
+  admin: ['administer', 'submit', 'cancel', 'fetch', 'read', 'watch', 'work'],
+  submit: ['submit', 'cancel', 'fetch', 'read', 'watch'],
   worker: ['work'],
-  volunteer: ['work'],
-  read: ['read'],
+  volunteer: ['watch', 'work'],
+  read: ['read', 'watch'],
 };
 
 /** All scopes, for help texts and checks. */

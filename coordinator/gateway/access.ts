@@ -1,6 +1,6 @@
 /**
- * Who may do what. Where the coordinator has keys, everything but /healthz needs a token with the right scope; where it has none (on
- * loopback only) everybody is admin. Web pages may use it only from allowed origins, and a page that made its own name resolve to
+ * Who may do what. Where the coordinator has keys, everything but /healthz, /join and the pages needs a token with the right scope;
+ * where it has none (on loopback only) everybody is admin but those who say they are volunteers. Web pages may use it only from allowed origins, and a page that made its own name resolve to
  * this machine (DNS rebinding) is refused for the Host it names.
  */
 import type { IncomingMessage } from 'node:http';
@@ -16,10 +16,13 @@ export interface Access {
 /** Says who bears a token ('' for none); null: nobody who may do anything. */
 export type CheckAccess = (token: string) => Access | null;
 
-/** Returns how to check tokens; without keys everybody is admin. */
-export function accessChecker(keys: TokenKeys | null): CheckAccess {
-  if (keys === null) return () => ({ scope: 'admin', id: 'local' });
-  return (token) => (token === '' ? null : checkToken(keys, token, Date.now()));
+/** Returns how to check tokens. Without keys everybody is admin but volunteers, whose tokens are signed with keys of their own. */
+export function accessChecker(keys: TokenKeys | null, volunteerKeys: TokenKeys): CheckAccess {
+  if (keys !== null) return (token) => (token === '' ? null : checkToken(keys, token, Date.now()));
+  return (token) =>
+    token.startsWith('volunteer.')
+      ? checkToken(volunteerKeys, token, Date.now())
+      : { scope: 'admin', id: 'local' };
 }
 
 /** Returns the token of an Authorization header; '' when it is of another kind; undefined when there is none. */

@@ -49,6 +49,8 @@ export interface ConnectionOrigin {
   readonly address: string;
   /** Who it is by its Authorization header; null: its hello has to say. */
   readonly access: Access | null;
+  /** A web page's: those may volunteer and nothing else. */
+  readonly isPage: boolean;
   /** Largest frame it may send. */
   readonly frameBytesMax: number;
   readonly form: BodyForm;
@@ -228,11 +230,12 @@ export class GatewaySession {
       return;
     }
     const access = this.origin.access ?? this.setting.checkAccess(hello.token);
-    const workerKind = access === null ? null : kindOf(access);
+    const workerKind = access === null ? null : kindOf(access, this.origin);
     if (access === null || workerKind === null) {
+      const wanted = this.origin.isPage ? 'volunteer' : 'worker or volunteer';
       this.reject(
         'token',
-        `Cannot let this worker in: its token is ${access === null ? 'missing, unknown or expired' : `for ${access.scope}`}, expected one for worker or volunteer; ask the operator for one (tombola token)`,
+        `Cannot let this worker in: its token is ${access === null ? 'missing, unknown or expired' : `for ${access.scope}`}, expected one for ${wanted}; ask the operator for one (tombola token)`,
       );
       return;
     }
@@ -287,7 +290,7 @@ export class GatewaySession {
 }
 
 /** Where nobody needs a token, everybody is admin. */
-function kindOf({ scope }: Access): WorkerKind | null {
-  if (scope === 'worker' || scope === 'admin') return 'trusted';
+function kindOf({ scope }: Access, { isPage }: ConnectionOrigin): WorkerKind | null {
+  if (scope === 'worker' || scope === 'admin') return isPage ? null : 'trusted';
   return scope === 'volunteer' ? 'volunteer' : null;
 }

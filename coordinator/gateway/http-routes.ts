@@ -3,6 +3,8 @@
  *
  *   GET    /, /volunteer, …         anybody                  the web pages (pages.ts)
  *   GET    /healthz                 anybody                  200 when it runs
+ *   POST   /join                    anybody                  a volunteer's token, where volunteers are wanted
+ *   GET    /api/volunteer           volunteer, read, submit, admin   the names and progress of the jobs that run
  *   GET    /metrics                 read, submit, admin      text for Prometheus
  *   GET    /api/jobs                read, submit, admin      all jobs
  *   POST   /api/jobs?name=&priority=&options=   submit, admin   the body is a network file (safetensors), options are JSON; the job
@@ -18,6 +20,7 @@ import { TombolaError } from '../../src/core/errors.ts';
 import { jobNetworkBytesMax, jobOptionsBytesMax, uploadCountMax } from '../../src/core/limits.ts';
 import { isAllowed, type TokenAction } from '../tokens.ts';
 import { bearerToken, type CheckAccess } from './access.ts';
+import type { Join } from './join.ts';
 import type { Log } from './log.ts';
 import { noPageHeaders, type Pages } from './pages.ts';
 import { reasonOf } from './reason-of.ts';
@@ -39,6 +42,8 @@ export interface Backend {
   ticket(id: string): Promise<Uint8Array | null | undefined>;
   blob(sha256: string): Promise<Uint8Array | undefined>;
   workers(): readonly object[];
+  /** What volunteers may know of the search. */
+  searchView(): object;
   metrics(): Promise<{ readonly text: string; readonly contentType: string }>;
 }
 
@@ -46,6 +51,8 @@ export interface Backend {
 export interface RouteOptions {
   readonly backend: Backend;
   readonly pages: Pages;
+  /** Null: volunteers are not wanted. */
+  readonly join: Join | null;
   readonly checkAccess: CheckAccess;
   readonly isOriginAllowed: (request: IncomingMessage) => boolean;
   readonly log: Log;
@@ -78,7 +85,7 @@ const jobPath = '/api/jobs/([A-Za-z0-9][A-Za-z0-9_-]{0,63})';
 export function httpRoutes(
   options: RouteOptions,
 ): (request: IncomingMessage, response: ServerResponse) => void {
-  const routes = routeTable(options.backend);
+  const routes = routeTable(options);
   return (request, response) => {
     request.on('error', (error) => options.log('request-error', { reason: reasonOf(error) }));
     response.on('error', (error) => options.log('response-error', { reason: reasonOf(error) }));
@@ -101,7 +108,7 @@ async function answer(
   if (matching.length === 0 && page === undefined)
     return refusal(
       404,
-      `Cannot find ${url.pathname}, expected one of /healthz, /metrics, /api/jobs, /api/workers, /api/blobs/SHA256`,
+      `Cannot find ${url.pathname}, expected one of /, /volunteer, /join, /healthz, /metrics, /api/jobs, /api/workers, /api/blobs/SHA256`,
     );
   if (!options.isOriginAllowed(request))
     return refusal(
@@ -133,7 +140,7 @@ async function answer(
   return route.handle({ id, request, url });
 }
 
-function routeTable(backend: Backend): readonly Route[] {
+function routeTable({ backend, join }: RouteOptions): readonly Route[] {
   let uploads = 0;
   const route = (method: string, path: string, action: Route['action'], handle: Handler): Route => ({
     method,
@@ -154,6 +161,8 @@ function routeTable(backend: Backend): readonly Route[] {
   };
   return [
     route('GET', '/healthz', null, async () => ({ status: 200, body: { ok: true } })),
+    route('POST', '/join', null, async ({ request }) => joinAnswer(join, request)),
+    route('GET', '/api/volunteer', 'watch', async () => ({ status: 200, body: backend.searchView() })),
     route('GET', '/metrics', 'read', async () => {
       const { text, contentType } = await backend.metrics();
       return { status: 200, body: text, headers: { 'content-type': contentType } };
@@ -176,6 +185,19 @@ function routeTable(backend: Backend): readonly Route[] {
       found(await backend.blob(id), `blob ${id}`),
     ),
   ];
+}
+
+function joinAnswer(join: Join | null, request: IncomingMessage): Answer {
+  if (join === null)
+    return refusal(
+      403,
+      'Cannot join: volunteers are not wanted here; the operator starts it with --volunteers',
+    );
+  const joined = join.mint(request.socket.remoteAddress ?? '', performance.now());
+  if ('token' in joined) return { status: 201, body: joined };
+  return refusal(429, 'Cannot join now: too many from this network have done so; try again in a while', {
+    'retry-after': `${joined.retrySeconds}`,
+  });
 }
 
 function submitOptions(url: URL): { options: unknown; name: string; priority: number } {

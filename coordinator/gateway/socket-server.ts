@@ -10,7 +10,6 @@ import {
   connectionCountMax,
   connectionsPerNetworkMax,
   helloMsMax,
-  networkCountMax,
   pingMs,
   volunteerFrameBytesMax,
   workerFrameBytesMax,
@@ -20,10 +19,10 @@ import { isAllowed } from '../tokens.ts';
 import { type Access, bearerToken, type CheckAccess } from './access.ts';
 import type { ConnectionOrigin, GatewaySession } from './gateway-session.ts';
 import type { Log } from './log.ts';
-import { isLoopback, networkOf } from './network-of.ts';
+import { isLoopback } from './network-of.ts';
+import { Networks } from './networks.ts';
 import type { Offences } from './offences.ts';
 import { reasonOf } from './reason-of.ts';
-import { TokenBucket } from './token-bucket.ts';
 
 /** What a socket server works with. */
 export interface SocketServerOptions {
@@ -69,7 +68,7 @@ class Sockets {
   private readonly options: SocketServerOptions;
   private readonly trusted: WebSocketServer;
   private readonly others: WebSocketServer;
-  private readonly networks = new Map<string, { count: number; readonly rate: TokenBucket }>();
+  private readonly networks = new Networks(handshakes);
   private sessionCount = 0;
   private isClosing = false;
 
@@ -89,7 +88,9 @@ class Sockets {
       return;
     }
     const token = bearerToken(request);
-    const access = token === undefined ? this.options.checkAccess('') : this.options.checkAccess(token);
+    const isPage = request.headers.origin !== undefined;
+    // A page has no way to send a token with its handshake, and is nobody without one, even where nobody else needs one.
+    const access = token === undefined && isPage ? null : this.options.checkAccess(token ?? '');
     if (token !== undefined && access === null) {
       this.refuse(socket, {
         status: '401 Unauthorized',
@@ -119,7 +120,7 @@ class Sockets {
     request.socket.setKeepAlive(true, pingMs);
     webSockets.handleUpgrade(request, socket, head, (webSocket) => {
       socket.off('error', ignoreError);
-      this.connect(webSocket, { address, access, isTrusted });
+      this.connect(webSocket, { address, access, isPage, isTrusted });
     });
   }
 
@@ -169,12 +170,9 @@ class Sockets {
     if (this.isClosing || count >= connectionCountMax)
       return { status: '503 Service Unavailable', reason: 'no room for another connection; try again later' };
     if (isLoopback(address)) return undefined;
-    const network = this.networkFor(address);
-    if (
-      network === undefined ||
-      network.count >= connectionsPerNetworkMax ||
-      !network.rate.take(1, performance.now())
-    )
+    const now = performance.now();
+    const network = this.networks.of(address, now);
+    if (network === undefined || network.count >= connectionsPerNetworkMax || !network.rate.take(1, now))
       return {
         status: '429 Too Many Requests',
         reason: 'too many connections from this network; try again later',
@@ -182,23 +180,9 @@ class Sockets {
     return undefined;
   }
 
-  private networkFor(address: string): { count: number; readonly rate: TokenBucket } | undefined {
-    const name = networkOf(address);
-    const known = this.networks.get(name);
-    if (known !== undefined) return known;
-    const now = performance.now();
-    if (this.networks.size >= networkCountMax)
-      for (const [other, { count, rate }] of this.networks)
-        if (count === 0 && rate.isFull(now)) this.networks.delete(other);
-    if (this.networks.size >= networkCountMax) return undefined;
-    const network = { count: 0, rate: new TokenBucket(handshakes, now) };
-    this.networks.set(name, network);
-    return network;
-  }
-
   /** Counts a connection of an address; returns how to stop counting it. */
   private enter(address: string): () => void {
-    const network = isLoopback(address) ? undefined : this.networkFor(address);
+    const network = isLoopback(address) ? undefined : this.networks.of(address, performance.now());
     if (network !== undefined) network.count++;
     return () => {
       if (network !== undefined) network.count--;
@@ -216,7 +200,12 @@ class Sockets {
 
   private connect(
     webSocket: WebSocket,
-    { address, access, isTrusted }: { address: string; access: Access | null; isTrusted: boolean },
+    {
+      address,
+      access,
+      isPage,
+      isTrusted,
+    }: { address: string; access: Access | null; isPage: boolean; isTrusted: boolean },
   ): void {
     const { openSession, onOutcome, log } = this.options;
     onOutcome('open');
@@ -224,6 +213,7 @@ class Sockets {
       session: `s${++this.sessionCount}`,
       address,
       access,
+      isPage,
       form: 'coded',
       frameBytesMax: isTrusted ? workerFrameBytesMax : volunteerFrameBytesMax,
     });

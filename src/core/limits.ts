@@ -224,3 +224,5 @@ export const jobStoreRetryMs = 5000;
 export const engineGroupReadsMax = 256;
 /** Peers whose breaches of the protocol a gateway remembers. */
 export const offendersRememberedMax = 65_536;
+/** Jobs that a volunteer is told of at a time: a page shows one, and knows by its tiles which. */
+export const viewedJobCountMax = 8;

@@ -9,6 +9,7 @@ import {
   type TokenScope,
 } from '../../coordinator/tokens.ts';
 import { encodeNetwork } from '../../src/core/format/network-file.ts';
+import { isSearchView } from '../../src/core/protocol/search-view.ts';
 import { activationStep, denseLayer } from '../support/evaluation-networks.ts';
 import { defaultOptions } from '../support/in-process-search.ts';
 import { submitJob } from '../support/job-client.ts';
@@ -47,7 +48,7 @@ const bearers = Object.keys(tokens) as Bearer[];
 let gateway: TestGateway;
 let job: string;
 beforeAll(async () => {
-  gateway = await openTestGateway({ keys });
+  gateway = await openTestGateway({ keys, volunteers: true });
   job = await submitJob(gateway.url, { network, options: defaultOptions, token: tokens.submit });
 });
 afterAll(async () => {
@@ -61,6 +62,10 @@ function bearing(bearer: Bearer): Record<string, string> {
 /** What each scope may do; the others get 403, and those without a good token 401. */
 const endpoints: readonly [string, string, number, readonly Bearer[]][] = [
   ['GET', '/healthz', 200, bearers],
+  ['GET', '/', 200, bearers],
+  ['GET', '/volunteer', 200, bearers],
+  ['POST', '/join', 201, bearers],
+  ['GET', '/api/volunteer', 200, ['admin', 'submit', 'volunteer', 'read']],
   ['GET', '/metrics', 200, ['admin', 'submit', 'read']],
   ['GET', '/api/jobs', 200, ['admin', 'submit', 'read']],
   ['GET', '/api/jobs/JOB', 200, ['admin', 'submit', 'read']],
@@ -108,9 +113,17 @@ describe('a WebSocket', () => {
     worker.close();
   });
 
-  it('that comes from a web page is refused, whatever its token', async () => {
+  it('that comes from a web page elsewhere is refused, whatever its token', async () => {
     const headers = { ...bearing('worker'), origin: 'https://elsewhere.example' };
     await expect(connectRaw(gateway.url, headers)).rejects.toThrow(/403/);
+  });
+
+  it.each(bearers)('that comes from our own page lets in volunteers alone, not %s', async (bearer) => {
+    const worker = await connectRaw(gateway.url, { origin: gateway.url });
+    worker.send(helloOf({ token: tokens[bearer] }));
+    if (bearer === 'volunteer') await worker.next('welcome');
+    else expect(await worker.next('reject')).toMatchObject({ code: 'token', retryMs: 0 });
+    worker.close();
   });
 
   it('elsewhere than at its path is refused', async () => {
@@ -164,6 +177,63 @@ describe('requests', () => {
     expect([400, 422]).toContain(response.status);
     expect(await response.text()).toMatch(/Cannot /);
     expect(Object.keys(Object.prototype)).toEqual([]);
+  });
+});
+
+/** Returns a fresh volunteer's token. */
+async function join(url: string): Promise<string> {
+  const response = await fetch(`${url}/join`, { method: 'POST' });
+  expect(response.status).toBe(201);
+  return ((await response.json()) as { token: string }).token;
+}
+
+describe('joining', () => {
+  it('gives everybody a token of his own that may volunteer', async () => {
+    const mine = await join(gateway.url);
+    expect(mine).not.toBe(await join(gateway.url));
+    const worker = await connectRaw(gateway.url);
+    worker.send(helloOf({ token: mine }));
+    await worker.next('welcome');
+    const headers = { authorization: `Bearer ${mine}` };
+    const listed = await fetch(`${gateway.url}/api/workers`, { headers: bearing('read') });
+    const { workers } = (await listed.json()) as { workers: { kind: string; worker: string }[] };
+    expect(workers).toContainEqual(
+      expect.objectContaining({ kind: 'volunteer', worker: mine.split('.')[3] }),
+    );
+    expect((await fetch(`${gateway.url}/api/jobs`, { headers })).status).toBe(403);
+    worker.close();
+  });
+
+  it('is refused where volunteers are not wanted', async () => {
+    const closed = await openTestGateway({ keys });
+    expect((await fetch(`${closed.url}/join`, { method: 'POST' })).status).toBe(403);
+    await closed.close();
+  });
+
+  it('is refused to a page elsewhere', async () => {
+    const headers = { origin: 'https://elsewhere.example' };
+    expect((await fetch(`${gateway.url}/join`, { method: 'POST', headers })).status).toBe(403);
+  });
+
+  it('makes a volunteer, not an admin, where nobody else needs a token', async () => {
+    const open = await openTestGateway({ volunteers: true });
+    const volunteer = await join(open.url);
+    const status = async (token: string): Promise<number> =>
+      (await fetch(`${open.url}/api/jobs`, { headers: { authorization: `Bearer ${token}` } })).status;
+    expect(await status(volunteer)).toBe(403);
+    expect(await status(`${volunteer}x`)).toBe(401);
+    const page = await connectRaw(open.url, { origin: open.url });
+    page.send(helloOf({ token: '' }));
+    expect(await page.next('reject')).toMatchObject({ code: 'token' });
+    page.close();
+    await open.close();
+  });
+
+  it('shows the names and progress of jobs that run, and nothing to submit or steal', async () => {
+    const headers = bearing('volunteer');
+    const view: unknown = await (await fetch(`${gateway.url}/api/volunteer`, { headers })).json();
+    expect(isSearchView(view)).toBe(true);
+    expect(view).toMatchObject({ runningCount: 1, jobs: [{ job, name: 'test' }] });
   });
 });
 

@@ -9,6 +9,7 @@ import { serve } from '../../../coordinator/gateway.ts';
 import type { TokenKeys } from '../../../coordinator/tokens.ts';
 import { kernelDigest } from '../../../worker/kernel/kernel.ts';
 import { openPool } from '../../../worker/node/pool.ts';
+import { gatewayUrl } from '../../../worker/node/web-socket.ts';
 import { misuse } from '../../core/errors.ts';
 import type { CommandContext, Outcome } from '../command-context.ts';
 import type { RawOptions } from '../option-table.ts';
@@ -35,6 +36,8 @@ export async function serveCommand(raw: RawOptions, context: CommandContext): Pr
     throw misuse(
       `Cannot listen on ${host} without encryption: tokens could be read on the way; give --cert and --key, or --insecure if the network is your own`,
     );
+  const gateways = raw.get('gateway')?.split(',') ?? [];
+  const hasVolunteers = raw.get('volunteers') === 'true';
   // Whoever reads the log may leave; the coordinator stays.
   process.stderr.on('error', () => undefined);
   const writeLog = (line: string): void => {
@@ -57,13 +60,19 @@ export async function serveCommand(raw: RawOptions, context: CommandContext): Pr
       solver,
       build: kernelDigest,
       writeLog,
-      gateways: raw.get('gateway')?.split(',') ?? [],
+      gateways: gateways.map((url) => gatewayUrl(url, { insecure: isInsecure })),
+      volunteers: hasVolunteers,
     });
     const url = reachableUrl(coordinator.url);
     context.print(
       context.isJson
         ? JSON.stringify({ url, port: coordinator.port, needsToken: keys !== null, data: directory })
-        : greeting(url, { directory, needsToken: keys !== null, isPlain: tls === null && !isLoopback(host) }),
+        : greeting(url, {
+            directory,
+            needsToken: keys !== null,
+            isPlain: tls === null && !isLoopback(host),
+            hasVolunteers,
+          }),
     );
     await whenAborted(context.signal);
     await coordinator.close();
@@ -75,13 +84,19 @@ export async function serveCommand(raw: RawOptions, context: CommandContext): Pr
 
 function greeting(
   url: string,
-  { directory, needsToken, isPlain }: { directory: string; needsToken: boolean; isPlain: boolean },
+  {
+    directory,
+    needsToken,
+    isPlain,
+    hasVolunteers,
+  }: { directory: string; needsToken: boolean; isPlain: boolean; hasVolunteers: boolean },
 ): string {
   const worker = `npx tombola worker ${url}${isPlain ? ' --insecure' : ''}`;
   const tokens = needsToken
     ? `, with TOMBOLA_TOKEN from: npx tombola token --data ${quote(directory)} --scope worker`
     : '';
-  return `Coordinator at ${url}. Start workers with: ${worker}${tokens}`;
+  const volunteers = hasVolunteers ? `\nAnybody can lend a browser at ${url}/volunteer` : '';
+  return `Coordinator at ${url}. Start workers with: ${worker}${tokens}${volunteers}`;
 }
 
 /** 0.0.0.0 is no address to connect to. */

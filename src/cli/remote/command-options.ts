@@ -21,6 +21,11 @@ export const serveOptions: readonly OptionRow[] = [
     help: 'other addresses of this coordinator that workers may move to',
   },
   {
+    name: 'volunteers',
+    value: null,
+    help: 'let anybody who reaches it lend it a browser, at /volunteer; they see the names of jobs and the weights they work on',
+  },
+  {
     name: 'threads',
     value: 'N',
     help: 'threads that plan, check results and verify tickets (default: the available cores)',
