@@ -1,7 +1,7 @@
 /** Tells volunteers how far the search is. */
 import { viewedJobCountMax } from '../../src/core/limits.ts';
 import type { SearchView } from '../../src/core/protocol/search-view.ts';
-import type { JobStatus } from '../jobs/jobs.ts';
+import type { JobStatus } from '../jobs/job-status.ts';
 import type { SessionStatus } from '../ledger/status.ts';
 
 /** Returns what volunteers may see of these jobs and sessions. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { openJoin } from '../../coordinator/gateway/join.ts';
 import { Networks } from '../../coordinator/gateway/networks.ts';
 import { searchViewOf } from '../../coordinator/gateway/search-view.ts';
-import type { JobStatus } from '../../coordinator/jobs/jobs.ts';
+import type { JobStatus } from '../../coordinator/jobs/job-status.ts';
 import { checkToken, newTokenKey } from '../../coordinator/tokens.ts';
 import { networkCountMax } from '../../src/core/limits.ts';
 import { isSearchView } from '../../src/core/protocol/search-view.ts';
