@@ -122,8 +122,8 @@ function removal(): { record: null; outcome: undefined } {
   return { record: null, outcome: undefined };
 }
 
-/** A job whose record is damaged must not vanish without a word. */
-function readJob(key: string, record: Uint8Array | undefined): StoredJob {
+/** Returns the job of a record; one whose record is damaged is listed as failed: it must not vanish without a word. */
+export function readJob(key: string, record: Uint8Array | undefined): StoredJob {
   const value = openRecord(key, record);
   if (value !== undefined) return JSON.parse(new TextDecoder().decode(value)) as StoredJob;
   return {

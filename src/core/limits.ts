@@ -137,6 +137,19 @@ export const engineGroupBytesMax = 1 << 23;
 /** Changes in one such group. */
 export const engineGroupChangesMax = 1024;
 
+/** Bytes of a result that travel within one message of a NATS stream, whose servers take 1 MB by default; larger ones are blobs. */
+export const natsInlineBytesMax = 1 << 18;
+/** Bytes of one piece of a blob in a NATS object store: far below what a message may have, large enough for few round trips. */
+export const natsPieceBytes = 1 << 18;
+/** Writes to NATS that wait for their answer at a time: 128 results of 140 kB are a second of a cluster that syncs. */
+export const natsWritesMax = 128;
+/** Milliseconds that one commit goes on trying while NATS elects a leader (3 to 5 s were seen). */
+export const natsCommitMsMax = 15_000;
+/** Times a blob is read whose pieces have not come to the replica that is asked. */
+export const natsObjectReadAttemptsMax = 4;
+/** Milliseconds that a blob in a shared store may wait for the job that refers to it. */
+export const natsBlobGraceMs = 3_600_000;
+
 /** Milliseconds a trusted worker has for a lease at least; about 60 times what a tile is meant to take. */
 export const leaseMsTrusted = 60_000;
 /** Milliseconds a volunteer has for a lease at least: background tabs run timers once a minute. */

@@ -7,6 +7,8 @@ import type { Engine, StoredJob } from '../../coordinator/engine/engine.ts';
 import { openLocalEngine } from '../../coordinator/engine/local-engine.ts';
 import { memoryDisk, memoryEngine, type WriteFate } from '../../coordinator/engine/memory-engine.ts';
 import { jobKey, resultKey } from '../../coordinator/engine/record.ts';
+import { changeNatsRecord, clearNats, damageNatsBlob, openNatsEngineAt } from '../support/nats-place.ts';
+import { hasNats, type NatsServers, startNats } from '../support/nats-servers.ts';
 
 let folder: string;
 let directoryCount = 0;
@@ -22,6 +24,10 @@ function freshDirectory(): string {
 /** A place that engines are opened on, one after the other, and whose bytes a test may change while it is closed. */
 interface Place {
   readonly name: string;
+  /** Whether several engines may be open on it at a time. */
+  readonly isShared: boolean;
+  /** Results of the test of many: what the place takes in some seconds. */
+  readonly manyResults: number;
   open(): Promise<Engine>;
   changeRecord(key: string, change: (record: Uint8Array) => Uint8Array): Promise<void>;
   damageBlob(sha256: string): Promise<void>;
@@ -31,6 +37,8 @@ function onDisk(): Place {
   const directory = freshDirectory();
   return {
     name: directory,
+    isShared: false,
+    manyResults: 100_000,
     open: () => openLocalEngine(directory),
     changeRecord: async (key, change) => {
       const level = new ClassicLevel<string, Uint8Array>(join(directory, 'level'), { valueEncoding: 'view' });
@@ -45,6 +53,8 @@ function inMemory(): Place {
   const disk = memoryDisk();
   return {
     name: 'in memory',
+    isShared: false,
+    manyResults: 100_000,
     open: async () => memoryEngine({ disk }),
     changeRecord: async (key, change) => {
       disk.records.set(key, change(disk.records.get(key) ?? new Uint8Array(0)));
@@ -52,6 +62,27 @@ function inMemory(): Place {
     damageBlob: async (sha256) => {
       disk.blobs.set(sha256, Uint8Array.of(1));
     },
+  };
+}
+
+let nats: NatsServers | undefined;
+afterAll(() => nats?.close());
+
+function onNats(): Place {
+  let cleared: Promise<void> | undefined;
+  const url = async (): Promise<string> => {
+    nats ??= await startNats(1);
+    cleared ??= clearNats(nats.url);
+    await cleared;
+    return nats.url;
+  };
+  return {
+    name: 'NATS',
+    isShared: true,
+    manyResults: 3000,
+    open: async () => openNatsEngineAt(await url(), 1),
+    changeRecord: async (key, change) => changeNatsRecord(await url(), key, change),
+    damageBlob: async (sha256) => damageNatsBlob(await url(), sha256),
   };
 }
 
@@ -72,10 +103,13 @@ const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 const flipBit = (index: number) => (record: Uint8Array) =>
   record.map((byte, k) => (k === index % record.length ? byte ^ 1 : byte));
 
-describe.each([
+const places: [string, () => Place][] = [
   ['on the disk', onDisk],
   ['in memory', inMemory],
-])('an engine %s', (_, makePlace) => {
+];
+if (hasNats) places.push(['on NATS', onNats]);
+
+describe.each(places)('an engine %s', (_, makePlace) => {
   let place: Place;
   let engine: Engine;
   beforeEach(async () => {
@@ -278,13 +312,49 @@ describe.each([
     await expect(engine.putJob(jobOf(name))).rejects.toMatchObject({ kind: 'misuse' });
   });
 
-  it('refuses a second opener with what to do, and serves the first one on', async () => {
+  it('refuses a second opener with what to do, and serves the first one on', async ({ skip }) => {
+    skip(place.isShared, 'it may be shared');
     const error: unknown = await place.open().catch((reason: unknown) => reason);
     expect(error).toMatchObject({ name: 'TombolaError', kind: 'misuse' });
     expect(error).toMatchObject({
       message: expect.stringMatching(/^Cannot open the store .*in use.*expected one/),
     });
     expect(await engine.commitResult('a', 'tile', bytesOf('x'))).toBe('new');
+  });
+
+  it('lets exactly one of two engines that share it commit a tile, and shows both the same', async ({
+    skip,
+  }) => {
+    skip(!place.isShared, 'it has one owner');
+    const other = await place.open();
+    const tiles = Array.from({ length: 50 }, (__, k) => `tile-${k}`);
+    const commit = (by: Engine, text: string) =>
+      Promise.all(tiles.map((tile) => by.commitResult('a', tile, bytesOf(text))));
+    const [ours, theirs] = await Promise.all([commit(engine, 'ours'), commit(other, 'theirs')]);
+    for (const [k, tile] of tiles.entries()) {
+      expect([ours[k], theirs[k]].sort()).toEqual(['duplicate', 'new']);
+      const winner = bytesOf(ours[k] === 'new' ? 'ours' : 'theirs');
+      expect(await engine.readResult('a', tile)).toEqual(winner);
+      expect(await other.readResult('a', tile)).toEqual(winner);
+    }
+    await engine.putJob(jobOf('a'));
+    expect(await other.jobs()).toEqual([jobOf('a')]);
+    await other.putJob(jobOf('a', { state: 'cancelled' }));
+    await expect(engine.putJob(jobOf('a', { state: 'done' }))).rejects.toMatchObject({ kind: 'failure' });
+    expect(await engine.jobs()).toEqual([jobOf('a', { state: 'cancelled' })]);
+    await other.close();
+  });
+
+  it('keeps results of a megabyte and more, and forgets them with their job', async () => {
+    const large = new Uint8Array(1_500_000).map((__, k) => k * k);
+    expect(await engine.commitResult('a', 'large', large)).toBe('new');
+    expect(await engine.commitResult('a', 'large', bytesOf('x'))).toBe('duplicate');
+    await reopen();
+    expect(Buffer.compare((await engine.readResult('a', 'large')) ?? bytesOf(''), large)).toBe(0);
+    expect(await engine.blobs()).toEqual([]);
+    await engine.removeJob('a');
+    expect(await engine.readResult('a', 'large')).toBeUndefined();
+    expect(await engine.commitResult('a', 'large', large)).toBe('new');
   });
 
   it('finishes what was asked for before it closes, may be closed twice, and refuses work after that', async () => {
@@ -297,8 +367,8 @@ describe.each([
     expect(await engine.readResult('a', 'b')).toEqual(bytesOf('b'));
   });
 
-  it('lists 100,000 results', async () => {
-    const count = 100_000;
+  it('lists many results', async () => {
+    const count = place.manyResults;
     const value = new Uint8Array(100);
     const tiles = Array.from({ length: count }, (__, k) => `${k}`.padStart(64, 'f'));
     const start = performance.now();
@@ -311,7 +381,7 @@ describe.each([
     expect(found.size).toBe(count);
     expect(tiles.every((tile) => found.has(tile))).toBe(true);
     console.log(
-      `100,000 results, ${_}: committed in ${(committed - start).toFixed(0)} ms, opened again in ${(opened - committed).toFixed(0)} ms, listed in ${(listed - opened).toFixed(0)} ms`,
+      `${count} results, ${_}: committed in ${(committed - start).toFixed(0)} ms, opened again in ${(opened - committed).toFixed(0)} ms, listed in ${(listed - opened).toFixed(0)} ms`,
     );
   });
 });

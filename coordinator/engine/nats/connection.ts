@@ -1,0 +1,108 @@
+/** The connection to NATS servers that everything in this folder shares. */
+import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { failure, misuse, TombolaError } from '../../../src/core/errors.ts';
+
+/** Where the servers are. */
+export interface NatsAddress {
+  /** host:port of one or more servers of one cluster; the others are learnt from them. */
+  readonly servers: readonly string[];
+  readonly user: string | undefined;
+  readonly password: string | undefined;
+  readonly isEncrypted: boolean;
+}
+
+/** A connection, and what is done over it. */
+export interface NatsLink {
+  readonly connection: NatsConnection;
+  readonly client: JetStreamClient;
+  readonly manager: JetStreamManager;
+  /** The servers, without secrets. */
+  readonly name: string;
+  /** Runs a step; what goes wrong is thrown as TombolaError (failure): "Cannot <action> …". */
+  guard<T>(action: string, step: () => Promise<T>): Promise<T>;
+  /** Ends the connection. Idempotent. */
+  close(): Promise<void>;
+}
+
+const portDefault = 4222;
+/** A server that does not answer within this time may or may not have done what it was asked. */
+const requestMs = 5000;
+/** A connection that has been silent for three of these is given up. */
+const pingMs = 10_000;
+const reconnectMs = 500;
+
+/**
+ * Returns the address of `nats://[user:password@]host[:port][,host[:port]…]`; `tls://` for encryption.
+ * @throws TombolaError (misuse) when that is none.
+ */
+export function parseNatsAddress(text: string): NatsAddress {
+  const [scheme = '', rest = ''] = text.split('://');
+  const parts = /^(?:([^:@/]+):([^@/]*)@)?([^@/]+)\/?$/.exec(rest);
+  const servers = (parts?.[3] ?? '').split(',').map(serverOf);
+  if (!['nats', 'tls'].includes(scheme) || servers.some((server) => server === undefined))
+    throw misuse(
+      `Cannot use the engine ${withoutSecrets(text)}: expected nats://[user:password@]host[:port][,host[:port]…], or tls:// for encryption`,
+    );
+  return {
+    servers: servers.filter((server) => server !== undefined),
+    user: parts?.[1] === undefined ? undefined : decodeURIComponent(parts[1]),
+    password: parts?.[2] === undefined ? undefined : decodeURIComponent(parts[2]),
+    isEncrypted: scheme === 'tls',
+  };
+}
+
+/**
+ * Returns a connection that, once made, is kept up for ever.
+ * @throws TombolaError (failure) when no server lets us in.
+ */
+export async function openNatsLink({ servers, user, password, isEncrypted }: NatsAddress): Promise<NatsLink> {
+  const name = servers.join(',');
+  const guard = async <T>(action: string, step: () => Promise<T>): Promise<T> => {
+    try {
+      return await step();
+    } catch (error) {
+      if (error instanceof TombolaError) throw error;
+      throw failure(
+        `Cannot ${action} the engine at ${name}: ${reasonOf(error)}, expected NATS servers with JetStream of which most are up; what was acknowledged is kept`,
+        error,
+      );
+    }
+  };
+  const connection = await guard('reach', () =>
+    connect({
+      servers: [...servers],
+      name: 'tombola',
+      maxReconnectAttempts: -1,
+      reconnectTimeWait: reconnectMs,
+      pingInterval: pingMs,
+      ...(user === undefined ? {} : { user, pass: password ?? '' }),
+      ...(isEncrypted ? { tls: {} } : {}),
+    }),
+  );
+  try {
+    const options = { timeout: requestMs };
+    const manager = await guard('use', () => jetstreamManager(connection, options));
+    const close = () => connection.close();
+    return { connection, client: jetstream(connection, options), manager, name, guard, close };
+  } catch (error) {
+    await connection.close();
+    throw error;
+  }
+}
+
+function serverOf(text: string): string | undefined {
+  const [, host, port = String(portDefault)] =
+    /^(\[[0-9a-fA-F:]+\]|[\w.-]+)(?::(\d{1,5}))?$/.exec(text) ?? [];
+  return host === undefined || Number(port) > 65_535 ? undefined : `${host}:${port}`;
+}
+
+function withoutSecrets(text: string): string {
+  return text.replace(/\/\/[^@]*@/, '//');
+}
+
+/** The first line of what went wrong. */
+function reasonOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text.split('\n')[0] ?? text;
+}

@@ -1,0 +1,169 @@
+/**
+ * The engine over NATS JetStream, for coordinators that share it: any number may open it at a time.
+ *
+ *   jobs      key-value bucket tombola-jobs, by job: CRC-32 as in record.ts, then JSON of StoredJob
+ *   results   stream tombola-results (result-stream.ts): a commit is a compare-and-set
+ *   blobs     object store tombola-blobs (object-blobs.ts)
+ *
+ * Every write is acknowledged by a majority of the replicas after it is on their disks (server-check.ts sees to that). A server that
+ * does not answer may have done what it was asked: commits are read back; other writes reject, and may be repeated.
+ * A job's record is replaced only by who has seen its latest version: of two coordinators that change it at a time one is refused.
+ */
+import { failure } from '../../../src/core/errors.ts';
+import { natsBlobGraceMs, natsWritesMax } from '../../../src/core/limits.ts';
+import type { Engine, StoredJob } from '../engine.ts';
+import { jobKey, sealRecord } from '../record.ts';
+import { readJob } from '../record-engine.ts';
+import { type Cell, type Cells, openCells } from './cells.ts';
+import type { NatsLink } from './connection.ts';
+import { Lanes } from './lanes.ts';
+import { jobToken, nameOfToken } from './names.ts';
+import { type ObjectBlobs, openObjectBlobs } from './object-blobs.ts';
+import { openResultStream, type ResultStream } from './result-stream.ts';
+import { checkStream } from './streams.ts';
+
+/** How the engine keeps what it is given. */
+export interface NatsEngineOptions {
+  /** Copies of everything, each on a server of its own. */
+  readonly replicas: number;
+  /** How long a blob may wait for the job that refers to it. */
+  readonly blobGraceMs?: number;
+}
+
+/** The engine, and the parts of it that coordinators share beyond its interface. */
+export interface NatsEngine extends Engine {
+  /** Whether the tile has a result, sound or not. */
+  hasResult(job: string, tile: string): Promise<boolean>;
+  /** Calls back with every job there is and with every change from then on (null: it was removed). Returns how to stop. */
+  followJobs(onChange: (job: string, stored: StoredJob | null) => void): Promise<() => void>;
+  readonly objects: ObjectBlobs;
+}
+
+/**
+ * Returns the engine, whose streams are made if they are not there. The link stays its owner's to close, after the engine.
+ * @throws TombolaError (misuse) when what is there has fewer replicas, (failure) when the servers cannot be used.
+ */
+export async function openNatsEngine(link: NatsLink, options: NatsEngineOptions): Promise<NatsEngine> {
+  const { replicas } = options;
+  const objects = await openObjectBlobs(link, options);
+  const results = await openResultStream(link, { replicas, large: objects.large });
+  const jobs = await openCells(link, { bucket: 'tombola-jobs', replicas });
+  for (const name of ['OBJ_tombola-blobs', 'KV_tombola-jobs']) await checkStream(link, name, replicas);
+  return new NatsJobs({ objects, results, jobs, blobGraceMs: options.blobGraceMs ?? natsBlobGraceMs });
+}
+
+class NatsJobs implements NatsEngine {
+  readonly objects: ObjectBlobs;
+  private readonly results: ResultStream;
+  private readonly cells: Cells;
+  private readonly blobGraceMs: number;
+  private readonly lanes = new Lanes(natsWritesMax);
+  /** The version of each job that was seen last. */
+  private readonly revisions = new Map<string, number>();
+  private isClosed = false;
+
+  constructor(parts: { objects: ObjectBlobs; results: ResultStream; jobs: Cells; blobGraceMs: number }) {
+    this.objects = parts.objects;
+    this.results = parts.results;
+    this.cells = parts.jobs;
+    this.blobGraceMs = parts.blobGraceMs;
+  }
+
+  async jobs(): Promise<readonly StoredJob[]> {
+    const keys = await this.run(Symbol('list'), () => this.cells.keys());
+    const jobs = await Promise.all(
+      keys.map(async (key) => {
+        const cell = await this.run(Symbol('list'), () => this.cells.read(key));
+        return cell === undefined ? [] : [this.seen(key, cell)];
+      }),
+    );
+    return jobs.flat().sort((a, b) => a.sequence - b.sequence || (a.job < b.job ? -1 : 1));
+  }
+
+  async followJobs(onChange: (job: string, stored: StoredJob | null) => void): Promise<() => void> {
+    return this.cells.watch('>', (key, cell) => {
+      if (cell === null) this.revisions.delete(key);
+      onChange(nameOfToken(key), cell === null ? null : this.seen(key, cell));
+    });
+  }
+
+  async putJob(job: StoredJob): Promise<void> {
+    const key = jobToken(job.job);
+    const record = sealRecord(jobKey(job.job), new TextEncoder().encode(JSON.stringify(job)));
+    await this.run(key, async () => {
+      const known = this.revisions.get(key) ?? (await this.cells.read(key))?.revision ?? 0;
+      // Until it is known to be written the next one has to look.
+      this.revisions.delete(key);
+      const revision = await this.cells.set(key, record, known);
+      if (revision === null)
+        throw failure(
+          `Cannot change job ${job.job}: another coordinator has changed it meanwhile, expected nobody to; look at it and try again`,
+        );
+      this.revisions.set(key, revision);
+    });
+  }
+
+  async removeJob(job: string): Promise<void> {
+    const key = jobToken(job);
+    await this.run(key, async () => {
+      // The job goes last: a removal that was cut short can be repeated.
+      await this.results.removeJob(job);
+      await this.objects.removeSpecs(job);
+      await this.cells.remove(key);
+      this.revisions.delete(key);
+    });
+  }
+
+  async commitResult(job: string, tile: string, result: Uint8Array): Promise<'new' | 'duplicate'> {
+    const kept = result.slice();
+    return this.run(`${job}/${tile}`, () => this.results.commit(job, tile, kept));
+  }
+
+  async readResult(job: string, tile: string): Promise<Uint8Array | undefined> {
+    return this.run(`${job}/${tile}`, () => this.results.read(job, tile));
+  }
+
+  async hasResult(job: string, tile: string): Promise<boolean> {
+    return this.run(`${job}/${tile}`, () => this.results.has(job, tile));
+  }
+
+  async committedTiles(job: string): Promise<ReadonlySet<string>> {
+    return this.run(Symbol('list'), () => this.results.tiles(job));
+  }
+
+  async dropResult(job: string, tile: string): Promise<void> {
+    await this.run(`${job}/${tile}`, () => this.results.drop(job, tile));
+  }
+
+  async putBlob(bytes: Uint8Array): Promise<string> {
+    return this.run(Symbol('blob'), () => this.objects.put(bytes));
+  }
+
+  async readBlob(sha256: string): Promise<Uint8Array | undefined> {
+    return this.run(Symbol('blob'), () => this.objects.read(sha256));
+  }
+
+  async blobs(): Promise<readonly string[]> {
+    return this.run(Symbol('blob'), () => this.objects.list(this.blobGraceMs));
+  }
+
+  async removeBlob(sha256: string): Promise<void> {
+    await this.run(Symbol('blob'), () => this.objects.remove(sha256));
+  }
+
+  async close(): Promise<void> {
+    this.isClosed = true;
+    await this.lanes.idle();
+  }
+
+  /** Runs a step after all of its name that were asked for before. */
+  private run<T>(name: string | symbol, step: () => Promise<T>): Promise<T> {
+    if (this.isClosed) throw failure('Cannot use the engine: it is closed, expected an open one');
+    return this.lanes.run(name, step);
+  }
+
+  private seen(key: string, { value, revision }: Cell): StoredJob {
+    this.revisions.set(key, Math.max(revision, this.revisions.get(key) ?? 0));
+    return readJob(jobKey(nameOfToken(key)), value);
+  }
+}

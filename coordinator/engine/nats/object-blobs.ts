@@ -1,0 +1,174 @@
+/**
+ * Blobs in an object store, in pieces:
+ *
+ *   blob.<sha256>           what the engine's interface calls blobs
+ *   result.<job>.<sha256>   results of tiles that are too large for one message
+ *   spec.<job>.<digest>     layers of jobs at work, for the gateways that solve their tiles (coordinator/cluster)
+ *
+ * Names that begin with a job are removed with it. A name says which bytes it must have, so what is read is checked against it.
+ */
+import { createHash } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type ObjectStore, Objm } from '@nats-io/obj';
+import { natsObjectReadAttemptsMax, natsPieceBytes } from '../../../src/core/limits.ts';
+import type { NatsLink } from './connection.ts';
+import { Lanes } from './lanes.ts';
+import { jobToken } from './names.ts';
+
+const bucket = 'tombola-blobs';
+/** A replica that lags behind has a blob's pieces a moment later. */
+const lagMs = 100;
+/** See {@link inTime}. */
+const readMsMin = 5000;
+const bytesPerMsMin = 1000;
+
+/** Results that are too large for a message, by their job and digest. */
+export interface LargeResults {
+  put(job: string, result: Uint8Array): Promise<string>;
+  read(job: string, sha256: string): Promise<Uint8Array | undefined>;
+  removeJob(job: string): Promise<void>;
+}
+
+/** All objects. Methods reject with TombolaError (failure) where the engine cannot be used. */
+export interface ObjectBlobs {
+  put(bytes: Uint8Array): Promise<string>;
+  read(sha256: string): Promise<Uint8Array | undefined>;
+  /** Names of blobs that were put longer ago than this. */
+  list(olderThanMs: number): Promise<readonly string[]>;
+  remove(sha256: string): Promise<void>;
+  readonly large: LargeResults;
+  /** Keeps something under a name until its job is removed; `check` says whether what is there is whole. */
+  putSpec(job: string, digest: string, bytes: Uint8Array): Promise<void>;
+  readSpec(job: string, digest: string): Promise<Uint8Array | undefined>;
+  removeSpecs(job: string): Promise<void>;
+}
+
+/** Returns the objects; their store is made if it is not there. */
+export async function openObjectBlobs(
+  link: NatsLink,
+  { replicas }: { readonly replicas: number },
+): Promise<ObjectBlobs> {
+  const store = await link.guard('open', () => new Objm(link.client).create(bucket, { replicas }));
+  const objects = new Objects(link, store);
+  const removeOf = (prefix: string) => async (job: string) => {
+    for (const { name } of await objects.list())
+      if (name.startsWith(`${prefix}.${jobToken(job)}.`)) await objects.remove(name);
+  };
+  const readOf = async (prefix: string, sha256: string): Promise<Uint8Array | undefined> =>
+    isDigest(sha256) ? objects.read(`${prefix}.${sha256}`, (bytes) => digestOf(bytes) === sha256) : undefined;
+  const putOf = async (prefix: string, bytes: Uint8Array): Promise<string> => {
+    const sha256 = digestOf(bytes);
+    await objects.put(`${prefix}.${sha256}`, bytes);
+    return sha256;
+  };
+  return {
+    put: (bytes) => putOf('blob', bytes),
+    read: (sha256) => readOf('blob', sha256),
+    list: async (olderThanMs) => {
+      const limit = Date.now() - olderThanMs;
+      const found = await objects.list();
+      return found.flatMap(({ name, atMs }) =>
+        name.startsWith('blob.') && atMs <= limit ? [name.slice('blob.'.length)] : [],
+      );
+    },
+    remove: async (sha256) => {
+      if (isDigest(sha256)) await objects.remove(`blob.${sha256}`);
+    },
+    large: {
+      put: (job, result) => putOf(`result.${jobToken(job)}`, result),
+      read: (job, sha256) => readOf(`result.${jobToken(job)}`, sha256),
+      removeJob: removeOf('result'),
+    },
+    putSpec: (job, digest, bytes) => objects.put(`spec.${jobToken(job)}.${digest}`, bytes),
+    readSpec: (job, digest) => objects.read(`spec.${jobToken(job)}.${digest}`, () => true),
+    removeSpecs: removeOf('spec'),
+  };
+}
+
+class Objects {
+  private readonly link: NatsLink;
+  private readonly store: ObjectStore;
+  private readonly lanes = new Lanes(16);
+
+  constructor(link: NatsLink, store: ObjectStore) {
+    this.link = link;
+    this.store = store;
+  }
+
+  /** What is there and whole is not written again. */
+  put(name: string, bytes: Uint8Array): Promise<void> {
+    return this.lanes.run(name, async () => {
+      const known = await this.readWhole(name, 1);
+      if (known !== undefined && Buffer.compare(known, bytes) === 0) return;
+      await this.link.guard('write to', () =>
+        this.store.putBlob({ name, options: { max_chunk_size: natsPieceBytes } }, bytes),
+      );
+    });
+  }
+
+  /** Undefined where there is none, or not with the bytes that `isRight` wants. */
+  async read(name: string, isRight: (bytes: Uint8Array) => boolean): Promise<Uint8Array | undefined> {
+    const bytes = await this.readWhole(name, natsObjectReadAttemptsMax);
+    return bytes !== undefined && isRight(bytes) ? bytes : undefined;
+  }
+
+  /** In the order of nothing. */
+  list(): Promise<{ name: string; atMs: number }[]> {
+    return this.link.guard('list', async () =>
+      (await this.store.list()).map(({ name, mtime }) => ({ name, atMs: Date.parse(mtime) })),
+    );
+  }
+
+  remove(name: string): Promise<void> {
+    return this.lanes.run(name, () =>
+      this.link.guard('write to', async () => {
+        const info = await this.store.info(name);
+        if (info !== null && !info.deleted) await this.store.delete(name);
+      }),
+    );
+  }
+
+  private async readOnce(name: string): Promise<Uint8Array | undefined> {
+    const info = await this.store.info(name);
+    if (info === null || info.deleted) return undefined;
+    const bytes = await inTime(this.store.getBlob(name), info.size);
+    return bytes === null ? undefined : new Uint8Array(bytes);
+  }
+
+  /** Pieces that are missing or differ from their own digest are looked for again: a replica may lag behind. */
+  private async readWhole(name: string, attempts: number): Promise<Uint8Array | undefined> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.readOnce(name);
+      } catch (error) {
+        const isDamaged = error instanceof Error && /corrupt|digest/.test(error.message);
+        if (isDamaged && attempt >= attempts) return undefined;
+        if (attempt >= attempts) return this.link.guard('read', () => Promise.reject(error));
+        await delay(lagMs * attempt);
+      }
+    }
+  }
+}
+
+/** Rejects when a time has passed that the slowest link needs for so many bytes; missing pieces would be waited for for ever. */
+async function inTime<T>(result: Promise<T>, sizeBytes: number): Promise<T> {
+  const ending = new AbortController();
+  const late = delay(readMsMin + sizeBytes / bytesPerMsMin, undefined, { signal: ending.signal });
+  try {
+    return await Promise.race([
+      result,
+      late.then(() => Promise.reject(new Error('corrupt: pieces of the blob are missing'))),
+    ]);
+  } finally {
+    ending.abort();
+    late.catch(() => undefined);
+  }
+}
+
+function digestOf(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+function isDigest(name: string): boolean {
+  return /^[0-9a-f]{64}$/.test(name);
+}

@@ -1,0 +1,152 @@
+/** NATS servers of their own on loopback, one or a cluster, that a test kills and starts again. */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** One server. */
+export interface NatsServer {
+  readonly name: string;
+  /** host:port for clients. */
+  readonly address: string;
+  /** Base URL of its monitoring port. */
+  readonly monitor: string;
+  /** Starts it over what it has on its disk. */
+  start(): Promise<void>;
+  /** kill -9; resolves when it is gone. */
+  kill(): Promise<void>;
+  /** Stops and continues it (SIGSTOP, SIGCONT). */
+  signal(signal: NodeJS.Signals): void;
+}
+
+/** Servers that replicate each other. */
+export interface NatsServers {
+  readonly servers: readonly NatsServer[];
+  /** As `--engine` takes it. */
+  readonly url: string;
+  readonly monitors: readonly string[];
+  /** Resolves when most servers agree on a leader and all that run have caught up with it. */
+  ready(): Promise<void>;
+  close(): Promise<void>;
+}
+
+const binary = process.env.NATS_SERVER ?? 'nats-server';
+
+/** The version of the nats-server that tests use; undefined where there is none. */
+export const natsVersion: string | undefined = versionOf();
+
+/** Whether tests with NATS servers can run; says so where not. */
+export const hasNats: boolean = natsVersion !== undefined;
+if (!hasNats)
+  console.log('Tests with NATS are skipped: there is no nats-server here (apt-get install nats-server)');
+
+/** Starts so many servers; `syncs: false`: as nats-server does it by default. */
+export async function startNats(count: 1 | 3, { syncs = true } = {}): Promise<NatsServers> {
+  const folder = mkdtempSync(join(tmpdir(), 'tombola-nats-'));
+  const ports = await freePorts(3 * count);
+  const portsOf = (index: number) => ports.slice(3 * index, 3 * index + 3) as [number, number, number];
+  const routes = Array.from({ length: count }, (_, index) => `nats-route://127.0.0.1:${portsOf(index)[2]}`);
+  const servers = Array.from({ length: count }, (_, index) => {
+    const name = `n${index + 1}`;
+    const [client, monitor, route] = portsOf(index);
+    const file = join(folder, `${name}.conf`);
+    const lines = [
+      `server_name: ${name}`,
+      `listen: "127.0.0.1:${client}"`,
+      `http: "127.0.0.1:${monitor}"`,
+      `jetstream { store_dir: "${join(folder, name)}", ${syncs && canSync() ? 'sync_interval: always' : ''} }`,
+      count === 1
+        ? ''
+        : `cluster { name: c, listen: "127.0.0.1:${route}", routes: ${JSON.stringify(routes)} }`,
+    ];
+    writeFileSync(file, lines.join('\n'));
+    return serverOf({ name, file, client, monitor });
+  });
+  const ready = async (): Promise<void> => {
+    for (const server of servers) await whenHealthy(server);
+  };
+  const started: NatsServers = {
+    servers,
+    url: `nats://${servers.map(({ address }) => address).join(',')}`,
+    monitors: servers.map(({ monitor }) => monitor),
+    ready,
+    close: async () => {
+      await Promise.all(servers.map((server) => server.kill()));
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+  await Promise.all(servers.map((server) => server.start()));
+  await ready();
+  return started;
+}
+
+/** `sync_interval` came with 2.10. */
+function canSync(): boolean {
+  const [major = 0, minor = 0] = (natsVersion ?? '0.0').split('.').map(Number);
+  return major > 2 || (major === 2 && minor >= 10);
+}
+
+function serverOf(options: { name: string; file: string; client: number; monitor: number }): NatsServer {
+  let child: ChildProcess | undefined;
+  return {
+    name: options.name,
+    address: `127.0.0.1:${options.client}`,
+    monitor: `http://127.0.0.1:${options.monitor}`,
+    start: async () => {
+      child = spawn(binary, ['-c', options.file], { stdio: 'ignore' });
+      const started = child;
+      await new Promise((resolve, reject) => {
+        started.once('spawn', resolve);
+        started.once('error', reject);
+      });
+    },
+    kill: async () => {
+      const ending = child;
+      child = undefined;
+      if (ending === undefined || ending.exitCode !== null) return;
+      const ended = new Promise((resolve) => ending.once('close', resolve));
+      ending.kill('SIGKILL');
+      await ended;
+    },
+    signal: (signal) => void child?.kill(signal),
+  };
+}
+
+/** A server that does not run is passed over. */
+async function whenHealthy(server: NatsServer): Promise<void> {
+  for (let refusals = 0; refusals < 100; ) {
+    const status = await fetch(`${server.monitor}/healthz`).then(
+      (response) => response.status,
+      () => 0,
+    );
+    if (status === 200) return;
+    if (status === 0) refusals++;
+    await delay(50);
+  }
+}
+
+async function freePorts(count: number): Promise<number[]> {
+  const listeners = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const listener = createServer();
+      await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
+      return listener;
+    }),
+  );
+  const ports = listeners.map((listener) => {
+    const address = listener.address();
+    return typeof address === 'object' && address !== null ? address.port : 0;
+  });
+  await Promise.all(listeners.map((listener) => new Promise((resolve) => listener.close(resolve))));
+  return ports;
+}
+
+function versionOf(): string | undefined {
+  try {
+    return /v(\d+\.\d+\.\d+)/.exec(execFileSync(binary, ['--version'], { encoding: 'utf8' }))?.[1];
+  } catch {
+    return undefined;
+  }
+}
