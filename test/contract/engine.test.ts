@@ -1,90 +1,16 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { ClassicLevel } from 'classic-level';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Engine, StoredJob } from '../../coordinator/engine/engine.ts';
-import { openLocalEngine } from '../../coordinator/engine/local-engine.ts';
-import { memoryDisk, memoryEngine, type WriteFate } from '../../coordinator/engine/memory-engine.ts';
+import { memoryEngine, type WriteFate } from '../../coordinator/engine/memory-engine.ts';
 import { jobKey, resultKey } from '../../coordinator/engine/record.ts';
-import { changeNatsRecord, clearNats, damageNatsBlob, openNatsEngineAt } from '../support/nats-place.ts';
-import { hasNats, type NatsServers, startNats } from '../support/nats-servers.ts';
+import { closePlaces, inMemory, onDisk, onNats, type Place } from '../support/engine-places.ts';
+import { hasNats } from '../support/nats-servers.ts';
 
-let folder: string;
-let directoryCount = 0;
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'tombola-engine-'));
-});
-afterAll(() => rm(folder, { recursive: true }));
-
-function freshDirectory(): string {
-  return join(folder, `engine-${directoryCount++}`, 'data');
-}
-
-/** A place that engines are opened on, one after the other, and whose bytes a test may change while it is closed. */
-interface Place {
-  readonly name: string;
-  /** Whether several engines may be open on it at a time. */
-  readonly isShared: boolean;
-  /** Results of the test of many: what the place takes in some seconds. */
-  readonly manyResults: number;
-  open(): Promise<Engine>;
-  changeRecord(key: string, change: (record: Uint8Array) => Uint8Array): Promise<void>;
-  damageBlob(sha256: string): Promise<void>;
-}
-
-function onDisk(): Place {
-  const directory = freshDirectory();
-  return {
-    name: directory,
-    isShared: false,
-    manyResults: 100_000,
-    open: () => openLocalEngine(directory),
-    changeRecord: async (key, change) => {
-      const level = new ClassicLevel<string, Uint8Array>(join(directory, 'level'), { valueEncoding: 'view' });
-      await level.put(key, change((await level.get(key)) ?? new Uint8Array(0)));
-      await level.close();
-    },
-    damageBlob: (sha256) => writeFile(join(directory, 'blobs', sha256), 'something else'),
-  };
-}
-
-function inMemory(): Place {
-  const disk = memoryDisk();
-  return {
-    name: 'in memory',
-    isShared: false,
-    manyResults: 100_000,
-    open: async () => memoryEngine({ disk }),
-    changeRecord: async (key, change) => {
-      disk.records.set(key, change(disk.records.get(key) ?? new Uint8Array(0)));
-    },
-    damageBlob: async (sha256) => {
-      disk.blobs.set(sha256, Uint8Array.of(1));
-    },
-  };
-}
-
-let nats: NatsServers | undefined;
-afterAll(() => nats?.close());
-
-function onNats(): Place {
-  let cleared: Promise<void> | undefined;
-  const url = async (): Promise<string> => {
-    nats ??= await startNats(1);
-    cleared ??= clearNats(nats.url);
-    await cleared;
-    return nats.url;
-  };
-  return {
-    name: 'NATS',
-    isShared: true,
-    manyResults: 3000,
-    open: async () => openNatsEngineAt(await url(), 1),
-    changeRecord: async (key, change) => changeNatsRecord(await url(), key, change),
-    damageBlob: async (sha256) => damageNatsBlob(await url(), sha256),
-  };
-}
+const places: [string, () => Place][] = [
+  ['on the disk', onDisk],
+  ['in memory', inMemory],
+];
+if (hasNats) places.push(['on NATS', onNats]);
+afterAll(closePlaces);
 
 function jobOf(job: string, rest: Partial<StoredJob> = {}): StoredJob {
   return {
@@ -102,12 +28,6 @@ function jobOf(job: string, rest: Partial<StoredJob> = {}): StoredJob {
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 const flipBit = (index: number) => (record: Uint8Array) =>
   record.map((byte, k) => (k === index % record.length ? byte ^ 1 : byte));
-
-const places: [string, () => Place][] = [
-  ['on the disk', onDisk],
-  ['in memory', inMemory],
-];
-if (hasNats) places.push(['on NATS', onNats]);
 
 describe.each(places)('an engine %s', (_, makePlace) => {
   let place: Place;
