@@ -27,10 +27,13 @@ import {
   type Tile,
   type TileResult,
 } from '../plan/tile.ts';
-import { bitPaddingBytes, grown, padded, readBits } from './bits.ts';
+import { BitWriter, bitPaddingBytes, grown, padded } from './bits.ts';
 import { maskLayout } from './mask-layout.ts';
 import { MaskReader } from './mask-reader.ts';
 import { MaskWriter } from './mask-writer.ts';
+
+/** A body usually unpacks to a little less than so many times its size; to more it may, but not before it has been read so far. */
+const unpackedFactor = 4;
 
 /**
  * Returns the body of a tile's result.
@@ -39,10 +42,10 @@ import { MaskWriter } from './mask-writer.ts';
 export function encodeResultBody(problem: LayerProblem, tile: Tile, result: TileResult): Uint8Array {
   const layout = maskLayout(problem);
   const rowBytes = rowMaskBytes(problem);
-  const masks = padded(result.masks);
   const copies = result.copyRows.length;
   invariant(result.masks.length === copies * rowBytes, 'the masks of a result have the length of its copies');
-  const writer = new MaskWriter(layout, masks, { copies, rowBytes });
+  const missed = result.misses.length / 2;
+  const writer = new MaskWriter(layout, { masks: padded(result.masks), rowBytes, copies, missed });
   const blocks = blocksPerRow(problem);
   const spare = rowBytes * 8 - rowMaskBits(problem);
   let copy = 0;
@@ -50,7 +53,6 @@ export function encodeResultBody(problem: LayerProblem, tile: Tile, result: Tile
   tile.neurons.forEach(({ firstRow, rowCount, wanted }, index) => {
     let found = 0;
     for (let row = firstRow; row < firstRow + rowCount && found < wanted; row++) {
-      writer.reserve(rowBytes);
       if (
         result.misses[miss] === row &&
         !(found < (result.copyCounts[index] ?? 0) && result.copyRows[copy] === row)
@@ -62,11 +64,11 @@ export function encodeResultBody(problem: LayerProblem, tile: Tile, result: Tile
       }
       invariant(result.copyRows[copy] === row, 'every row of a result is a copy or missed, in order');
       invariant(
-        spare === 0 || readBits(masks, (copy + 1) * rowBytes * 8 - spare, spare) === 0,
+        spare === 0 || (result.masks[(copy + 1) * rowBytes - 1] ?? 0) >>> (8 - spare) === 0,
         'spare bits are 0',
       );
       writer.writeBits(1, 1);
-      writer.writeRow(copy * rowBytes * 8);
+      writer.writeRow(copy);
       copy++;
       found++;
     }
@@ -86,7 +88,9 @@ export function decodeResultBody(problem: LayerProblem, tile: Tile, body: Uint8A
   const blocks = blocksPerRow(problem);
   // A copy costs a bit at least, so a short body cannot make us hold much.
   const copiesMax = Math.min(mostCopies(tile), body.length * 8);
-  let masks = new Uint8Array(bitPaddingBytes + rowBytes * Math.min(copiesMax, 16));
+  const likely = Math.max(16, Math.ceil((unpackedFactor * body.length) / Math.max(1, rowBytes)));
+  let masks = new Uint8Array(bitPaddingBytes + rowBytes * Math.min(copiesMax, likely));
+  let writer = new BitWriter(masks);
   const copyCounts = new Int32Array(tile.neurons.length);
   const copyRows: number[] = [];
   const misses: number[] = [];
@@ -97,9 +101,11 @@ export function decodeResultBody(problem: LayerProblem, tile: Tile, body: Uint8A
         misses.push(row, reader.readNumber(blocks));
       } else {
         const at = copyRows.length * rowBytes;
-        if (at + rowBytes + bitPaddingBytes > masks.length)
+        if (at + rowBytes + bitPaddingBytes > masks.length) {
           masks = grown(masks, bitPaddingBytes + rowBytes * Math.min(copiesMax, 2 * copyRows.length + 1));
-        reader.readRow(masks, at * 8);
+          writer = new BitWriter(masks, at);
+        }
+        reader.readRow(writer);
         copyRows.push(row);
         found++;
       }

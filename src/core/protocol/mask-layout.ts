@@ -6,11 +6,9 @@ import { codeLengths } from './prefix-code.ts';
 
 /** Symbols that one class of blocks can have, and the distance between two classes in the tables: sizes 0 … 40 and the escape. */
 export const symbolStride = 64;
-/** Bits that are copied at a time where they travel as they are. */
-export const rawBits = 20;
 /** Bits of a code's length. */
 export const lengthBits = 4;
-/** Ranks stay below this, so that one read of 24 bits takes a rank. */
+/** Ranks stay below this, so that one read of bits.ts takes one. */
 const rankCountMax = 2 ** 24;
 
 /** The blocks of every row of a layer, and their classes: blocks of one size share a prefix code, the bias block has its own. */
@@ -26,11 +24,19 @@ export interface MaskLayout {
   readonly symbolCounts: Uint8Array;
   /** The escape symbol of each class: subsets larger than those coded, bit by bit. 255: none. */
   readonly escapes: Uint8Array;
-  /** [class · symbolStride + k]: how many subsets of k there are. */
-  readonly subsetCounts: Uint32Array;
+  /** How the rank of a subset of k travels, at [class · symbolStride + k]. */
+  readonly ranks: NumberCode;
   readonly biasSize: number;
   /** The bias block's class, or −1 where it is too long for one. */
   readonly biasClass: number;
+}
+
+/** How numbers below some N travel ("truncated binary", mask-code.ts); one entry for each N. */
+export interface NumberCode {
+  /** b = ⌊log2 N⌋. */
+  readonly widths: Uint8Array;
+  /** u = 2^(b+1) − N: from here on a number takes b + 1 bits. */
+  readonly shorts: Int32Array;
 }
 
 /** Returns the layout of a layer's masks. */
@@ -46,7 +52,7 @@ export function maskLayout(problem: LayerProblem): MaskLayout {
   const classOfSize = new Map(sizes.map((size, index) => [size, index]));
   const classSizes = Uint8Array.from(hasBiasClass ? [...sizes, biasSize] : sizes);
   const coded = Array.from(classSizes, codedSizes);
-  const subsetCounts = new Uint32Array(classSizes.length * symbolStride);
+  const subsetCounts = new Float64Array(classSizes.length * symbolStride).fill(1);
   coded.forEach((count, index) => {
     for (let k = 0; k < count; k++)
       subsetCounts[index * symbolStride + k] = binomial(classSizes[index] ?? 0, k);
@@ -61,10 +67,16 @@ export function maskLayout(problem: LayerProblem): MaskLayout {
       (count, index) => count + (count <= (classSizes[index] ?? 0) ? 1 : 0),
     ),
     escapes: Uint8Array.from(coded, (count, index) => (count <= (classSizes[index] ?? 0) ? count : 255)),
-    subsetCounts,
+    ranks: numberCode(subsetCounts),
     biasSize,
     biasClass: hasBiasClass ? classSizes.length - 1 : -1,
   };
+}
+
+/** Returns how numbers below each of the limits travel. */
+export function numberCode(limits: ArrayLike<number>): NumberCode {
+  const widths = Uint8Array.from(limits, (limit) => 31 - Math.clz32(limit));
+  return { widths, shorts: Int32Array.from(limits, (limit, index) => 2 * 2 ** (widths[index] ?? 0) - limit) };
 }
 
 /** Returns how many subset sizes, from 0 on, have few enough subsets to be coded by rank. */

@@ -1,118 +1,188 @@
 /** Writes the blocks of rows into a body (mask-code.ts). */
-import { grown, orBits, readBits } from './bits.ts';
-import { countSubset, rankSubset } from './combination.ts';
-import { classCodeLengths, lengthBits, type MaskLayout, rawBits, symbolStride } from './mask-layout.ts';
+import { BitReader, BitWriter, bitPaddingBytes, bitsAtOnce } from './bits.ts';
+import { countBits, countOf, halfBits, subsetNumber } from './combination.ts';
+import { classCodeLengths, lengthBits, type MaskLayout, symbolStride } from './mask-layout.ts';
 import { codesOf, costsOf } from './prefix-code.ts';
+
+/** What a body is made of. */
+export interface MaskSource {
+  /** Those of all copies, padded (bits.ts); they are kept, not copied. */
+  readonly masks: Uint8Array;
+  readonly rowBytes: number;
+  readonly copies: number;
+  /** Rows that are no copies. */
+  readonly missed: number;
+}
+
+/** Bits that a row takes beside its blocks: whether it is a copy, and the first block without a subset. */
+const rowBitsMax = 33;
 
 /** Writes a body from masks: the codes at once, what follows as it is told. */
 export class MaskWriter {
   private readonly layout: MaskLayout;
-  private readonly masks: Uint8Array;
+  private readonly rowBytes: number;
+  private readonly masks: BitReader;
+  /** [class · symbolStride + k]: the code of a subset of k, and its bits; the escape's where there is one. */
   private readonly codes: Uint16Array;
   private readonly costs: Uint8Array;
-  private bytes: Uint8Array;
-  private bit = 0;
+  private readonly bytes: Uint8Array;
+  private readonly out: BitWriter;
 
-  /** `masks` are those of all copies, padded (bits.ts); they are kept, not copied. */
-  constructor(
-    layout: MaskLayout,
-    masks: Uint8Array,
-    { copies, rowBytes }: { readonly copies: number; readonly rowBytes: number },
-  ) {
+  constructor(layout: MaskLayout, source: MaskSource) {
     this.layout = layout;
-    this.masks = masks;
-    this.codes = new Uint16Array(layout.subsetCounts.length);
-    this.costs = new Uint8Array(layout.subsetCounts.length);
-    const counts = countSymbols(layout, masks, { copies, rowBytes });
-    this.bytes = new Uint8Array(masks.length + layout.classSizes.length * 32 + 64);
-    layout.classSizes.forEach((_, index) => {
-      const lengths = classCodeLengths(layout, counts, index);
-      this.codes.set(codesOf(lengths), index * symbolStride);
-      this.costs.set(costsOf(lengths), index * symbolStride);
-      for (const length of lengths) this.writeBits(length, lengthBits);
+    this.rowBytes = source.rowBytes;
+    this.masks = new BitReader(source.masks);
+    this.codes = new Uint16Array(layout.classSizes.length * symbolStride);
+    this.costs = new Uint8Array(layout.classSizes.length * symbolStride);
+    const counts = countSymbols(layout, source);
+    const lengths = Array.from(layout.classSizes, (_, index) => classCodeLengths(layout, counts, index));
+    lengths.forEach((own, index) => {
+      this.setCodes(index, own);
     });
+    this.bytes = new Uint8Array(this.bytesMax(counts, source));
+    this.out = new BitWriter(this.bytes);
+    for (const own of lengths) for (const length of own) this.out.write(length, lengthBits);
   }
 
-  /** Makes room for one more row: no block takes more bits than its code's and, rank or raw, two more than it has samples. */
-  reserve(rowBytes: number): void {
-    const { groupSizes, taps } = this.layout;
-    const needed = (this.bit >>> 3) + rowBytes + 2 * (groupSizes.length * taps + 8);
-    if (needed > this.bytes.length) this.bytes = grown(this.bytes, 2 * needed);
-  }
-
-  /** Writes the blocks of the row whose mask starts at bit `from`. */
-  writeRow(from: number): void {
+  /** Writes the blocks of a copy. */
+  writeRow(copy: number): void {
     const { groupSizes, groupClasses, taps, biasSize, biasClass } = this.layout;
-    let at = from;
+    this.masks.bit = 8 * this.rowBytes * copy;
     for (let group = 0; group < groupSizes.length; group++) {
       const size = groupSizes[group] as number;
       const index = groupClasses[group] as number;
-      for (let tap = 0; tap < taps; tap++, at += size) this.writeBlock(at, size, index);
+      for (let tap = 0; tap < taps; tap++) this.writeBlock(size, index);
     }
-    if (biasClass >= 0) this.writeBlock(at, biasSize, biasClass);
-    else this.writeRaw(at, biasSize);
+    if (biasClass >= 0) this.writeBlock(biasSize, biasClass);
+    else this.writeRaw(biasSize);
   }
 
-  /** Writes a number below `count`. */
-  writeNumber(value: number, count: number): void {
-    const width = 31 - Math.clz32(count);
-    const short = (2 << width) - count;
+  /** Writes a number below `limit` ≤ 2^30. */
+  writeNumber(value: number, limit: number): void {
+    const width = 31 - Math.clz32(limit);
+    const short = 2 * 2 ** width - limit;
     if (value < short) {
-      this.writeBits(value, width);
+      this.writeLong(value, width);
       return;
     }
     const long = value + short;
-    this.writeBits(long >>> 1, width);
+    this.writeLong(long >>> 1, width);
     this.writeBits(long & 1, 1);
   }
 
-  /** Writes the lowest `count` ≤ 25 bits of a number that has no others. */
+  /** Writes the lowest `count` ≤ 24 bits of a number that has no others. */
   writeBits(value: number, count: number): void {
-    orBits(this.bytes, this.bit, value);
-    this.bit += count;
+    this.out.write(value, count);
   }
 
   /** Returns the body. */
   finish(): Uint8Array {
-    return this.bytes.slice(0, Math.ceil(this.bit / 8));
+    return this.bytes.slice(0, this.out.byteCount);
   }
 
-  private writeBlock(at: number, size: number, index: number): void {
-    const { escapes, subsetCounts } = this.layout;
-    const count = countSubset(this.masks, at, size);
-    const raw = escapes[index] as number;
-    const cell = index * symbolStride + (count < raw ? count : raw);
-    this.writeBits(this.codes[cell] as number, this.costs[cell] as number);
-    if (count < raw) this.writeNumber(rankSubset(this.masks, at, size), subsetCounts[cell] as number);
-    else this.writeRaw(at, size);
-  }
-
-  private writeRaw(at: number, size: number): void {
-    for (let done = 0; done < size; done += rawBits) {
-      const count = Math.min(rawBits, size - done);
-      this.writeBits(readBits(this.masks, at + done, count), count);
+  private setCodes(index: number, lengths: Uint8Array): void {
+    const from = index * symbolStride;
+    const escape = this.layout.escapes[index] as number;
+    const codes = codesOf(lengths);
+    const costs = costsOf(lengths);
+    for (let count = 0; count < symbolStride; count++) {
+      const symbol = Math.min(count, escape);
+      this.codes[from + count] = codes[symbol] ?? 0;
+      this.costs[from + count] = costs[symbol] ?? 0;
     }
+  }
+
+  /** Returns how long the body may be, from how often each symbol occurs. */
+  private bytesMax(counts: Float64Array, { copies, missed }: MaskSource): number {
+    const { classSizes, symbolCounts, escapes, ranks, biasSize, biasClass } = this.layout;
+    let bits = (copies + missed) * rowBitsMax + (biasClass < 0 ? copies * biasSize : 0);
+    classSizes.forEach((size, index) => {
+      for (let symbol = 0; symbol < (symbolCounts[index] ?? 0); symbol++) {
+        const cell = index * symbolStride + symbol;
+        const rest = symbol === escapes[index] ? size : (ranks.widths[cell] ?? 0) + 1;
+        bits += lengthBits + (counts[cell] ?? 0) * ((this.costs[cell] ?? 0) + rest);
+      }
+    });
+    return Math.ceil(bits / 8) + bitPaddingBytes;
+  }
+
+  private writeBlock(size: number, index: number): void {
+    const { masks, out } = this;
+    const { escapes, ranks } = this.layout;
+    const low = masks.read(size < halfBits ? size : halfBits);
+    const high = size > halfBits ? masks.read(size - halfBits) : 0;
+    const number = subsetNumber(low, high);
+    const count = number & ((1 << countBits) - 1);
+    const cell = index * symbolStride + count;
+    const code = this.codes[cell] as number;
+    const cost = this.costs[cell] as number;
+    if (count >= (escapes[index] as number)) {
+      out.write(code, cost);
+      out.write(low, size < halfBits ? size : halfBits);
+      if (size > halfBits) out.write(high, size - halfBits);
+      return;
+    }
+    // As writeNumber, without a branch: which of the two lengths a rank has is as good as random.
+    const rank = number >>> countBits;
+    const width = ranks.widths[cell] as number;
+    const short = ranks.shorts[cell] as number;
+    const isLong = (short - 1 - rank) >>> 31;
+    const long = rank + (short & -isLong);
+    const value = (long >>> isLong) | ((long & isLong) << width);
+    if (cost + width < bitsAtOnce) {
+      out.write(code | (value << cost), cost + width + isLong);
+      return;
+    }
+    out.write(code, cost);
+    out.write(value, width + isLong);
+  }
+
+  private writeRaw(size: number): void {
+    for (let left = size; left > 0; left -= halfBits) {
+      const count = Math.min(halfBits, left);
+      this.out.write(this.masks.read(count), count);
+    }
+  }
+
+  private writeLong(value: number, count: number): void {
+    const lower = Math.min(count, halfBits);
+    this.out.write(value & ((1 << lower) - 1), lower);
+    if (count > lower) this.out.write(value >>> lower, count - lower);
   }
 }
 
-function countSymbols(
-  layout: MaskLayout,
-  masks: Uint8Array,
-  { copies, rowBytes }: { copies: number; rowBytes: number },
-): Float64Array {
-  const { groupSizes, groupClasses, escapes, taps, biasSize, biasClass } = layout;
+/** Returns how often each symbol occurs, at [class · symbolStride + symbol]. */
+function countSymbols(layout: MaskLayout, { masks, rowBytes, copies }: MaskSource): Float64Array {
+  const { groupSizes, groupClasses, taps, biasSize, biasClass } = layout;
   const counts = new Float64Array(layout.classSizes.length * symbolStride);
-  const add = (at: number, size: number, index: number): void => {
-    const cell = index * symbolStride + Math.min(countSubset(masks, at, size), escapes[index] as number);
+  const reader = new BitReader(masks);
+  const add = (size: number, index: number): void => {
+    let count = countOf(reader.read(size < halfBits ? size : halfBits));
+    if (size > halfBits) count += countOf(reader.read(size - halfBits));
+    const cell = index * symbolStride + count;
     counts[cell] = (counts[cell] as number) + 1;
   };
   for (let copy = 0; copy < copies; copy++) {
-    let at = copy * rowBytes * 8;
+    reader.bit = 8 * rowBytes * copy;
     for (let group = 0; group < groupSizes.length; group++) {
       const size = groupSizes[group] as number;
-      for (let tap = 0; tap < taps; tap++, at += size) add(at, size, groupClasses[group] as number);
+      const index = groupClasses[group] as number;
+      for (let tap = 0; tap < taps; tap++) add(size, index);
     }
-    if (biasClass >= 0) add(at, biasSize, biasClass);
+    if (biasClass >= 0) add(biasSize, biasClass);
   }
+  foldEscapes(layout, counts);
   return counts;
+}
+
+/** Subsets too large to have a rank are all one symbol. */
+function foldEscapes({ classSizes, escapes }: MaskLayout, counts: Float64Array): void {
+  classSizes.forEach((size, index) => {
+    const from = index * symbolStride;
+    const escape = escapes[index] as number;
+    for (let count = escape + 1; count <= size; count++) {
+      counts[from + escape] = (counts[from + escape] ?? 0) + (counts[from + count] ?? 0);
+      counts[from + count] = 0;
+    }
+  });
 }
