@@ -46,6 +46,19 @@ describe("a result's body", () => {
     expect(hash.digest('hex')).toBe('6cbf22c41eabcd4d02d5235d378e32981b6fe14698f5341a2db09e49acc5482b');
   });
 
+  it('tells which block was missed in rows of up to 2^28 blocks', () => {
+    const [small, wide] = sizedLayer({ size: 0, biasSize: 0, taps: 1, groups: 2 });
+    const tile: Tile = { ...wide, neurons: [{ neuron: 0, firstRow: 0, rowCount: 1, wanted: 1 }] };
+    for (const taps of [2 ** 10, 2 ** 23, 2 ** 24, 2 ** 27 - 1])
+      for (const block of [0, 12_345 % taps, 2 * taps]) {
+        const problem = { ...small, taps };
+        const misses = Int32Array.of(0, block);
+        const none = { copyCounts: new Int32Array(1), copyRows: new Int32Array(0), masks: new Uint8Array(0) };
+        const result = { tileId: tile.id, ...none, misses };
+        expect(decodeResultBody(problem, tile, encodeResultBody(problem, tile, result))).toEqual(result);
+      }
+  });
+
   it('is read from any place in a buffer, into memory of its own', () => {
     const [problem, tile] = sizedLayer({ size: 11, biasSize: 3, taps: 2 });
     const result = randomResult(problem, tile, { density: 0.2, next: seededNumbers(5) });

@@ -20,14 +20,14 @@ export class BitReader {
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
-  /** Returns the next bits without taking them: the lowest {@link bitsAtOnce} bits are right, those above may be anything. */
-  peek(): number {
-    return this.view.getUint32(this.bit >>> 3, true) >>> (this.bit & 7);
+  /** Returns the bits from a position on: the lowest {@link bitsAtOnce} are right, those above may be anything. */
+  windowAt(bit: number): number {
+    return this.view.getInt32(bit >>> 3, true) >>> (bit & 7);
   }
 
   /** Returns the next `count` ≤ {@link bitsAtOnce} bits; the first one is the lowest. */
   read(count: number): number {
-    const value = this.peek() & ((1 << count) - 1);
+    const value = this.windowAt(this.bit) & ((1 << count) - 1);
     this.bit += count;
     return value;
   }

@@ -11,8 +11,10 @@ import { exactBlockSizeMax } from '../limits.ts';
 export const halfBits = 20;
 /** Bits of a mask that one look-up takes. */
 const chunkBits = 10;
-/** Bits of a {@link subsetNumber} that hold the count. */
-export const countBits = 6;
+/** Lowest bits of a {@link subsetNumber}, which hold the count; above them is the rank. */
+export const subsetCountBits = 6;
+/** The count in a {@link subsetNumber}. */
+export const subsetCountMask = (1 << subsetCountBits) - 1;
 
 /** Numbers per row of {@link binomials}. */
 const stride = exactBlockSizeMax + 1;
@@ -52,10 +54,18 @@ export function countOf(bits: number): number {
  */
 export function subsetNumber(low: number, high: number): number {
   let number = terms[low & 1023] as number;
-  number = (number + (terms[secondChunk + ((number & 63) << chunkBits) + (low >>> chunkBits)] as number)) | 0;
+  number =
+    (number +
+      (terms[secondChunk + ((number & subsetCountMask) << chunkBits) + (low >>> chunkBits)] as number)) |
+    0;
   if (high !== 0) {
-    number = (number + (terms[thirdChunk + ((number & 63) << chunkBits) + (high & 1023)] as number)) | 0;
-    number = (number + (terms[fourthChunk + ((number & 63) << chunkBits) + (high >>> chunkBits)] as number)) | 0;
+    number =
+      (number + (terms[thirdChunk + ((number & subsetCountMask) << chunkBits) + (high & 1023)] as number)) |
+      0;
+    number =
+      (number +
+        (terms[fourthChunk + ((number & subsetCountMask) << chunkBits) + (high >>> chunkBits)] as number)) |
+      0;
   }
   return number >>> 0;
 }
@@ -118,8 +128,8 @@ function chunkTerms(): Int32Array {
         // The last sample is number `below + others + 1` of the subset; the others have been done.
         const last = 31 - Math.clz32(bits);
         const others = table[at + (bits ^ (1 << last))] as number;
-        const rank = binomial(first + last, below + (others & 63) + 1);
-        table[at + bits] = others + 1 + (rank << countBits);
+        const rank = binomial(first + last, below + (others & subsetCountMask) + 1);
+        table[at + bits] = others + 1 + (rank << subsetCountBits);
       }
   return table;
 }

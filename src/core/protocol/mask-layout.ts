@@ -11,14 +11,20 @@ export const lengthBits = 4;
 /** Ranks stay below this, so that one read of bits.ts takes one. */
 const rankCountMax = 2 ** 24;
 
-/** The blocks of every row of a layer, and their classes: blocks of one size share a prefix code, the bias block has its own. */
+/**
+ * The blocks of every row of a layer, as runs of blocks of one size, and their classes: blocks of one size share a prefix code. The
+ * bias block has a class of its own, and is the last run, unless it is too long for either.
+ */
 export interface MaskLayout {
-  /** Shape [groups]: samples in the blocks of a group, one block for each tap. */
-  readonly groupSizes: Uint8Array;
-  /** Shape [groups]: their class. */
-  readonly groupClasses: Uint8Array;
-  readonly taps: number;
-  /** Shape [classes]: samples in a block; the classes of the groups ascend, the bias block's comes last. */
+  /** Shape [runs]: samples in each block of the run. */
+  readonly runSizes: Uint8Array;
+  /** Shape [runs]: their class. */
+  readonly runClasses: Uint8Array;
+  /** Shape [runs]: how many blocks. */
+  readonly runBlocks: Int32Array;
+  /** Samples of a bias block that is in no run; 0 where it is. */
+  readonly longBiasSize: number;
+  /** Shape [classes]: samples in a block; ascending, but that the bias block's comes last. */
   readonly classSizes: Uint8Array;
   /** Symbols of each class: subset sizes that are coded, from 0 on, then the escape where there is one. */
   readonly symbolCounts: Uint8Array;
@@ -26,9 +32,6 @@ export interface MaskLayout {
   readonly escapes: Uint8Array;
   /** How the rank of a subset of k travels, at [class · symbolStride + k]. */
   readonly ranks: NumberCode;
-  readonly biasSize: number;
-  /** The bias block's class, or −1 where it is too long for one. */
-  readonly biasClass: number;
 }
 
 /** How numbers below some N travel ("truncated binary", mask-code.ts); one entry for each N. */
@@ -47,10 +50,16 @@ export function maskLayout(problem: LayerProblem): MaskLayout {
     (_, group) => (groupOffsets[group + 1] ?? 0) - (groupOffsets[group] ?? 0),
   );
   const biasSize = biasBlockSize(problem.bias);
-  const hasBiasClass = biasSize <= exactBlockSizeMax;
+  const isBiasCoded = biasSize <= exactBlockSizeMax;
   const sizes = [...new Set(groupSizes)].sort((a, b) => a - b);
   const classOfSize = new Map(sizes.map((size, index) => [size, index]));
-  const classSizes = Uint8Array.from(hasBiasClass ? [...sizes, biasSize] : sizes);
+  const classSizes = Uint8Array.from(isBiasCoded ? [...sizes, biasSize] : sizes);
+  const runs = runsOf(groupSizes).map(({ size, count }) => ({
+    size,
+    index: classOfSize.get(size) ?? 0,
+    blocks: count * taps,
+  }));
+  if (isBiasCoded) runs.push({ size: biasSize, index: classSizes.length - 1, blocks: 1 });
   const coded = Array.from(classSizes, codedSizes);
   const subsetCounts = new Float64Array(classSizes.length * symbolStride).fill(1);
   coded.forEach((count, index) => {
@@ -58,9 +67,10 @@ export function maskLayout(problem: LayerProblem): MaskLayout {
       subsetCounts[index * symbolStride + k] = binomial(classSizes[index] ?? 0, k);
   });
   return {
-    groupSizes,
-    groupClasses: groupSizes.map((size) => classOfSize.get(size) ?? 0),
-    taps,
+    runSizes: Uint8Array.from(runs, ({ size }) => size),
+    runClasses: Uint8Array.from(runs, ({ index }) => index),
+    runBlocks: Int32Array.from(runs, ({ blocks }) => blocks),
+    longBiasSize: isBiasCoded ? 0 : biasSize,
     classSizes,
     symbolCounts: Uint8Array.from(
       coded,
@@ -68,9 +78,18 @@ export function maskLayout(problem: LayerProblem): MaskLayout {
     ),
     escapes: Uint8Array.from(coded, (count, index) => (count <= (classSizes[index] ?? 0) ? count : 255)),
     ranks: numberCode(subsetCounts),
-    biasSize,
-    biasClass: hasBiasClass ? classSizes.length - 1 : -1,
   };
+}
+
+/** Returns equal neighbours together. */
+function runsOf(sizes: Uint8Array): { readonly size: number; count: number }[] {
+  const runs: { readonly size: number; count: number }[] = [];
+  for (const size of sizes) {
+    const last = runs.at(-1);
+    if (last?.size === size) last.count++;
+    else runs.push({ size, count: 1 });
+  }
+  return runs;
 }
 
 /** Returns how numbers below each of the limits travel. */
@@ -90,7 +109,7 @@ function codedSizes(size: number): number {
  * Returns the code lengths of a class's symbols.
  * @param counts how often each occurs, at [class · symbolStride + symbol].
  */
-export function classCodeLengths(layout: MaskLayout, counts: Float64Array, index: number): Uint8Array {
+export function classCodeLengths(layout: MaskLayout, counts: Uint32Array, index: number): Uint8Array {
   const from = index * symbolStride;
   return codeLengths(counts.subarray(from, from + (layout.symbolCounts[index] ?? 0)));
 }

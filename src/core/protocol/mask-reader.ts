@@ -5,6 +5,9 @@ import { classCodeLengths, lengthBits, type MaskLayout, symbolStride } from './m
 import { codeLengthMax, fillDecodeTable, isCompleteCode } from './prefix-code.ts';
 import { ProtocolError } from './protocol-error.ts';
 
+/** The bits that tell a code. */
+const codeWindow = (1 << codeLengthMax) - 1;
+
 /** Reads a body: the codes at once, what follows as it is asked. All methods throw ProtocolError 1002 for what no body has. */
 export class MaskReader {
   private readonly layout: MaskLayout;
@@ -12,7 +15,7 @@ export class MaskReader {
   private readonly bitCount: number;
   private readonly lengths: Uint8Array[] = [];
   private readonly table: Uint16Array;
-  private readonly counts: Float64Array;
+  private readonly counts: Uint32Array;
   /** Halves of a subset. */
   private readonly halves = new Int32Array(2);
 
@@ -20,7 +23,7 @@ export class MaskReader {
     this.layout = layout;
     this.body = new BitReader(padded(body));
     this.bitCount = body.length * 8;
-    this.counts = new Float64Array(layout.classSizes.length * symbolStride);
+    this.counts = new Uint32Array(layout.classSizes.length * symbolStride);
     this.table = new Uint16Array(layout.classSizes.length << codeLengthMax);
     layout.symbolCounts.forEach((symbols, index) => {
       const lengths = new Uint8Array(symbols);
@@ -29,21 +32,20 @@ export class MaskReader {
         this.expectNotBeyondEnd();
       }
       if (!isCompleteCode(lengths)) refuse('code lengths of no complete code');
-      fillDecodeTable(this.table, index << codeLengthMax, lengths);
+      const from = index * symbolStride;
+      fillDecodeTable(this.table, index << codeLengthMax, {
+        lengths,
+        widths: layout.ranks.widths.subarray(from, from + symbolStride),
+      });
       this.lengths.push(lengths);
     });
   }
 
   /** Reads the blocks of a row into its mask. */
   readRow(mask: BitWriter): void {
-    const { groupSizes, groupClasses, taps, biasSize, biasClass } = this.layout;
-    for (let group = 0; group < groupSizes.length; group++) {
-      const size = groupSizes[group] as number;
-      const index = groupClasses[group] as number;
-      for (let tap = 0; tap < taps; tap++) this.readBlock(mask, size, index);
-    }
-    if (biasClass >= 0) this.readBlock(mask, biasSize, biasClass);
-    else this.readRaw(mask, biasSize);
+    const { runSizes, longBiasSize } = this.layout;
+    for (let run = 0; run < runSizes.length; run++) this.readRun(mask, run);
+    this.readRaw(mask, longBiasSize);
     mask.align();
   }
 
@@ -78,49 +80,57 @@ export class MaskReader {
     });
   }
 
-  private readBlock(mask: BitWriter, size: number, index: number): void {
-    const { body, counts } = this;
-    const { escapes, ranks } = this.layout;
-    if (body.bit > this.bitCount) refuse('the body ends early');
-    let window = body.peek();
-    const entry = this.table[(index << codeLengthMax) + (window & ((1 << codeLengthMax) - 1))] as number;
-    const cost = entry & 15;
-    const symbol = entry >>> 4;
-    const cell = index * symbolStride + symbol;
-    counts[cell] = (counts[cell] as number) + 1;
-    body.bit += cost;
-    if (symbol === (escapes[index] as number)) {
-      this.readEscaped(mask, size, symbol);
-      return;
+  /** The hot loop of decoding: what it needs is taken out of `this` once, and what is rare is done elsewhere. */
+  private readRun(mask: BitWriter, run: number): void {
+    const { body, bitCount, counts, table, layout } = this;
+    const { shorts } = layout.ranks;
+    const size = layout.runSizes[run] as number;
+    const index = layout.runClasses[run] as number;
+    const escapeFrom = layout.escapes[index] as number;
+    const from = index << codeLengthMax;
+    let { bit } = body;
+    for (let left = layout.runBlocks[run] as number; left > 0; left--) {
+      if (bit > bitCount) refuse('the body ends early');
+      const window = body.windowAt(bit);
+      const entry = table[from + (window & codeWindow)] as number;
+      const count = entry & 63;
+      const cost = (entry >>> 6) & 15;
+      const width = entry >>> 10;
+      const cell = index * symbolStride + count;
+      counts[cell] = (counts[cell] as number) + 1;
+      bit += cost;
+      if (count === escapeFrom) {
+        body.bit = bit;
+        this.readEscaped(mask, size, escapeFrom);
+        bit = body.bit;
+        continue;
+      }
+      // As readNumber, without a branch: which of its two lengths a rank has is as good as random.
+      const short = shorts[cell] as number;
+      const rest = cost + width < bitsAtOnce ? window >>> cost : body.windowAt(bit);
+      const value = rest & ((1 << width) - 1);
+      const isLong = (short - 1 - value) >>> 31;
+      const rank = value + ((value + ((rest >>> width) & 1) - short) & -isLong);
+      bit += width + isLong;
+      const subset = size <= listedSize ? listedSubset(count, rank) : -1;
+      if (subset >= 0) mask.write(subset, size);
+      else this.writeSubset(mask, { size, count, rank });
     }
-    // As readNumber, without a branch: which of the two lengths a rank has is as good as random.
-    const width = ranks.widths[cell] as number;
-    const short = ranks.shorts[cell] as number;
-    window = cost + width < bitsAtOnce ? window >>> cost : body.peek();
-    const value = window & ((1 << width) - 1);
-    const isLong = (short - 1 - value) >>> 31;
-    const rank = value + ((value + ((window >>> width) & 1) - short) & -isLong);
-    body.bit += width + isLong;
-    this.writeSubset(mask, size, symbol, rank);
+    body.bit = bit;
   }
 
-  private writeSubset(mask: BitWriter, size: number, count: number, rank: number): void {
-    const subset = listedSubset(count, rank);
-    if (subset < 0) {
-      findSubset(this.halves, { size, count, rank });
-      mask.write(this.halves[0] as number, Math.min(size, halfBits));
-      if (size > halfBits) mask.write(this.halves[1] as number, size - halfBits);
-      return;
-    }
-    mask.write(subset, Math.min(size, listedSize));
-    if (size > listedSize) mask.write(0, size - listedSize);
+  private writeSubset(mask: BitWriter, subset: { size: number; count: number; rank: number }): void {
+    const { halves } = this;
+    findSubset(halves, subset);
+    mask.write(halves[0] as number, Math.min(subset.size, halfBits));
+    if (subset.size > halfBits) mask.write(halves[1] as number, subset.size - halfBits);
   }
 
   /** Reads a block of at most 40 bits as they are. */
-  private readEscaped(mask: BitWriter, size: number, escape: number): void {
+  private readEscaped(mask: BitWriter, size: number, escapeFrom: number): void {
     const low = this.body.read(Math.min(size, halfBits));
     const high = size > halfBits ? this.body.read(size - halfBits) : 0;
-    if (countOf(low) + countOf(high) < escape) refuse('an escape for a subset that has a rank');
+    if (countOf(low) + countOf(high) < escapeFrom) refuse('an escape for a subset that has a rank');
     mask.write(low, Math.min(size, halfBits));
     if (size > halfBits) mask.write(high, size - halfBits);
   }

@@ -57,10 +57,15 @@ export function costsOf(lengths: Uint8Array): Uint8Array {
 }
 
 /**
- * Writes symbol · 16 + cost for each window of codeLengthMax bits into `table` from `at` on.
+ * Writes symbol + 64 · (cost + 16 · width) for each window of codeLengthMax bits into `table` from `at` on.
  * @param lengths of a complete code, or of one symbol.
+ * @param widths of each symbol, below 64, whatever they mean.
  */
-export function fillDecodeTable(table: Uint16Array, at: number, lengths: Uint8Array): void {
+export function fillDecodeTable(
+  table: Uint16Array,
+  at: number,
+  { lengths, widths }: { readonly lengths: Uint8Array; readonly widths: Uint8Array },
+): void {
   const codes = codesOf(lengths);
   const costs = costsOf(lengths);
   lengths.forEach((length, symbol) => {
@@ -68,7 +73,7 @@ export function fillDecodeTable(table: Uint16Array, at: number, lengths: Uint8Ar
     const cost = costs[symbol] ?? 0;
     const first = cost === 0 ? 0 : (codes[symbol] ?? 0);
     for (let window = first; window < 1 << codeLengthMax; window += 1 << cost)
-      table[at + window] = symbol * 16 + cost;
+      table[at + window] = symbol | (cost << 6) | ((widths[symbol] ?? 0) << 10);
   });
 }
 

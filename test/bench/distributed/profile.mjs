@@ -4,13 +4,20 @@ import { join } from 'node:path';
 
 const linesMax = 14;
 
-/** Returns self times by function, one block of lines for each thread that was busy. */
+/** Time in which a thread does nothing, whatever the profiler says. */
+const waiting = new Set(['(idle)', 'atomicsWaitLoop']);
+
+/** Returns self times by function, one block of lines for each thread; a folder for each kind of process. */
 export function profileText(folder) {
-  const files = readdirSync(folder).filter((name) => name.endsWith('.cpuprofile'));
-  return files.map((name) => threadText(join(folder, name))).join('\n');
+  const kinds = readdirSync(folder).sort();
+  return kinds
+    .flatMap((kind) =>
+      readdirSync(join(folder, kind)).map((name) => threadText(kind, join(folder, kind, name))),
+    )
+    .join('\n');
 }
 
-function threadText(path) {
+function threadText(kind, path) {
   const { nodes, samples, timeDeltas } = JSON.parse(readFileSync(path, 'utf8'));
   const byId = new Map(nodes.map((node) => [node.id, node]));
   const times = new Map();
@@ -18,17 +25,18 @@ function threadText(path) {
   samples.forEach((id, index) => {
     const { functionName, url, lineNumber } = byId.get(id).callFrame;
     const place = url.replace(/^.*\/(dist|node_modules)\//, '').replace(/^file:.*\//, '');
+    if (waiting.has(functionName)) return;
     const name = `${functionName || '(anonymous)'} ${place}${place === '' ? '' : `:${lineNumber + 1}`}`;
     const ms = timeDeltas[index] / 1000;
-    if (functionName !== '(idle)') total += ms;
+    total += ms;
     times.set(name, (times.get(name) ?? 0) + ms);
   });
-  const sorted = [...times].filter(([name]) => !name.startsWith('(idle)')).sort((a, b) => b[1] - a[1]);
+  const sorted = [...times].sort((a, b) => b[1] - a[1]);
   const lines = sorted
     .slice(0, linesMax)
     .map(
       ([name, ms]) =>
         `${ms.toFixed(0).padStart(8)} ms ${((100 * ms) / total).toFixed(1).padStart(5)} %  ${name}`,
     );
-  return [`a thread of the coordinator, busy for ${total.toFixed(0)} ms:`, ...lines].join('\n');
+  return [`a thread of a ${kind}, busy for ${total.toFixed(0)} ms:`, ...lines].join('\n');
 }

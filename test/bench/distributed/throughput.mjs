@@ -98,12 +98,14 @@ async function measurePool(job, seconds) {
 }
 
 async function measureApart(job, seconds, profileFolder) {
-  const execArgv = profileFolder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`];
-  const coordinator = await startProcess('coordinator.mjs', job, { execArgv });
+  const profileTo = (who) => ({
+    execArgv: profileFolder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}/${who}`],
+  });
+  const coordinator = await startProcess('coordinator.mjs', job, profileTo('coordinator'));
   const workers = [];
   try {
     for (let k = 0; k < threads; k++)
-      workers.push(await startProcess('worker.mjs', { url: coordinator.hello.url }));
+      workers.push(await startProcess('worker.mjs', { url: coordinator.hello.url }, profileTo('worker')));
     const { rates, first, last } = await window([coordinator, ...workers], seconds);
     const elapsedMs = last.nowMs - first.nowMs;
     const bytes = last.wireBytes - first.wireBytes;
