@@ -338,7 +338,8 @@ class LayerRun {
     for (let index = 1; index < misses.length; index += 2) blocks += (misses[index] ?? 0) + 1;
     this.blocks += blocks;
     const { observer } = this.options;
-    observer?.done(this.place.index, { problem: this.problem, tile, result: verified.result });
+    const solved = { problem: this.problem, tile, result: verified.result, blocks, isResumed: resumed };
+    observer?.done(this.place.index, solved);
     this.report('tile', { pass: tile.pass, blocks, resumed });
     return verified;
   }

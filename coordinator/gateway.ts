@@ -21,6 +21,8 @@ import { type Backend, httpRoutes } from './gateway/http-routes.ts';
 import { openJoin } from './gateway/join.ts';
 import { type LedgerShell, openLedgerShell } from './gateway/ledger-shell.ts';
 import { checkListenAddress } from './gateway/listen-address.ts';
+import { listenLive } from './gateway/live/live.ts';
+import { liveRoute } from './gateway/live/live-route.ts';
 import { type Log, openLog } from './gateway/log.ts';
 import { type Metrics, openMetrics } from './gateway/metrics.ts';
 import { Offences } from './gateway/offences.ts';
@@ -136,6 +138,7 @@ async function openService(
   closers.unshift(() => checks.close());
   let jobs: Jobs | undefined;
   const nowMs = (): number => performance.now();
+  const live = listenLive({ log, observer: metrics, nowMs });
   const shell = openLedgerShell({
     engine,
     checks,
@@ -144,8 +147,8 @@ async function openService(
     checkOneIn: options.checkOneIn ?? checkOneInDefault,
     isRunning: (job) => jobs?.stateOf(job)?.state === 'running',
     nowMs,
-    log,
-    observer: metrics,
+    log: live.log,
+    observer: live.observer,
   });
   const volunteerKeys = keys ?? { current: newTokenKey(), previous: null };
   const checkAccess = accessChecker(keys, volunteerKeys);
@@ -157,7 +160,7 @@ async function openService(
   });
   const server = httpServer(options.tls);
   const offences = new Offences();
-  const setting = { shell, build: options.build, checkAccess, gateways, offences, log, nowMs };
+  const setting = { shell, build: options.build, checkAccess, gateways, offences, log: live.log, nowMs };
   const sockets = openSocketServer(server, {
     checkAccess,
     isOriginAllowed,
@@ -177,7 +180,8 @@ async function openService(
     ledger: shell.port,
     planSolver: solver,
     verifier: threadVerifier({ threads }),
-    onChange: jobLogger(log, (job) => jobs?.stateOf(job)?.state),
+    tileObserver: live.tileObserver,
+    onChange: jobLogger(live.log, (job) => jobs?.stateOf(job)?.state),
     ...(tileBlocks === undefined ? {} : { tileBlocks }),
   });
   const status = () => ledgerStatus(shell.ledger, nowMs());
@@ -188,7 +192,10 @@ async function openService(
     isEncrypted: options.tls !== null,
   });
   const join = options.volunteers === true ? openJoin(volunteerKeys, nowMs()) : null;
-  server.on('request', httpRoutes({ backend, pages, join, checkAccess, isOriginAllowed, log }));
+  const feed = live.serve({ jobs, ledger: shell.ledger, sessions: sockets.sessions, engine });
+  closers.unshift(async () => feed.close());
+  const routes = { backend, pages, join, live: liveRoute(feed, checkAccess), checkAccess, isOriginAllowed };
+  server.on('request', httpRoutes({ ...routes, log: live.log }));
   return { server, sockets, shell, jobs };
 }
 

@@ -6,6 +6,10 @@ export interface SolvedTile {
   readonly problem: LayerProblem;
   readonly tile: Tile;
   readonly result: TileResult;
+  /** Blocks solved, in rows that became copies and up to the miss in those that did not. */
+  readonly blocks: number;
+  /** It came from the store. */
+  readonly isResumed: boolean;
 }
 
 /** Sees the tiles of one construction. Layers are 0-based target layers. Must return fast, and keep nothing of a result. */

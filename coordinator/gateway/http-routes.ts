@@ -12,6 +12,7 @@
  *   DELETE /api/jobs/ID             submit, admin            cancels it; with ?remove=true forgets it and its results
  *   GET    /api/jobs/ID/ticket      submit, admin            the ticket file of a job that is done
  *   GET    /api/workers             read, submit, admin      who is connected, and how it does
+ *   GET    /api/live?job=ID           read, submit, admin      all that changes, as lines of JSON (src/core/live/views.ts)
  *   GET    /api/blobs/SHA256        submit, admin            a blob by its digest
  */
 import { createHash } from 'node:crypto';
@@ -21,6 +22,7 @@ import { jobNetworkBytesMax, jobOptionsBytesMax, uploadCountMax } from '../../sr
 import { isAllowed, type TokenAction } from '../tokens.ts';
 import { bearerToken, type CheckAccess } from './access.ts';
 import type { Join } from './join.ts';
+import type { LiveRoute } from './live/live-route.ts';
 import type { Log } from './log.ts';
 import { noPageHeaders, type Pages } from './pages.ts';
 import { reasonOf } from './reason-of.ts';
@@ -51,6 +53,7 @@ export interface Backend {
 export interface RouteOptions {
   readonly backend: Backend;
   readonly pages: Pages;
+  readonly live: LiveRoute;
   /** Null: volunteers are not wanted. */
   readonly join: Join | null;
   readonly checkAccess: CheckAccess;
@@ -60,7 +63,8 @@ export interface RouteOptions {
 
 interface Answer {
   readonly status: number;
-  readonly body: object | Uint8Array | string;
+  /** A function writes the body itself, for as long as it likes. */
+  readonly body: object | Uint8Array | string | ((response: ServerResponse) => void);
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -108,7 +112,7 @@ async function answer(
   if (matching.length === 0 && page === undefined)
     return refusal(
       404,
-      `Cannot find ${url.pathname}, expected one of /, /volunteer, /join, /healthz, /metrics, /api/jobs, /api/workers, /api/blobs/SHA256`,
+      `Cannot find ${url.pathname}, expected one of /, /volunteer, /join, /healthz, /metrics, /api/jobs, /api/workers, /api/live, /api/blobs/SHA256`,
     );
   if (!options.isOriginAllowed(request))
     return refusal(
@@ -140,7 +144,7 @@ async function answer(
   return route.handle({ id, request, url });
 }
 
-function routeTable({ backend, join }: RouteOptions): readonly Route[] {
+function routeTable({ backend, join, live }: RouteOptions): readonly Route[] {
   let uploads = 0;
   const route = (method: string, path: string, action: Route['action'], handle: Handler): Route => ({
     method,
@@ -180,7 +184,16 @@ function routeTable({ backend, join }: RouteOptions): readonly Route[] {
         ? refusal(409, `Cannot fetch the ticket of job ${id}: it has none yet; its status says why`)
         : found(ticket, `job ${id}`);
     }),
-    route('GET', '/api/workers', 'read', async () => ({ status: 200, body: { workers: backend.workers() } })),
+    route('GET', '/api/workers', 'read', async ({ url }) => {
+      const workers = backend.workers();
+      return { status: 200, body: { count: workers.length, workers: pageOf(workers, url) } };
+    }),
+    route('GET', '/api/live', 'read', async ({ request, url }) => {
+      const open = live(request, url);
+      return open === null
+        ? refusal(503, 'Cannot take another viewer now: try again in a minute', { 'retry-after': '60' })
+        : { status: 200, body: open, headers: { 'content-type': 'application/x-ndjson' } };
+    }),
     route('GET', '/api/blobs/([0-9a-f]{64})', 'fetch', async ({ id }) =>
       found(await backend.blob(id), `blob ${id}`),
     ),
@@ -198,6 +211,14 @@ function joinAnswer(join: Join | null, request: IncomingMessage): Answer {
   return refusal(429, 'Cannot join now: too many from this network have done so; try again in a while', {
     'retry-after': `${joined.retrySeconds}`,
   });
+}
+
+/** All of a list, or `count` of it from `from` on. */
+function pageOf(list: readonly object[], { searchParams }: URL): readonly object[] {
+  const [from, count] = [searchParams.get('from') ?? '0', searchParams.get('count') ?? `${list.length}`];
+  if (!/^\d{1,9}$/.test(from) || !/^\d{1,9}$/.test(count))
+    throw new BadRequest('Cannot list this part, expected whole numbers for from and count');
+  return list.slice(Number(from), Number(from) + Number(count));
 }
 
 function submitOptions(url: URL): { options: unknown; name: string; priority: number } {
@@ -267,6 +288,11 @@ function answerFor(error: unknown, log: Log): Answer {
 
 function send(response: ServerResponse, { status, body, headers }: Answer): void {
   if (response.destroyed) return;
+  if (typeof body === 'function') {
+    response.writeHead(status, { 'cache-control': 'no-store', ...noPageHeaders, ...headers });
+    body(response);
+    return;
+  }
   const isBytes = body instanceof Uint8Array;
   const bytes = isBytes || typeof body === 'string' ? body : `${JSON.stringify(body)}\n`;
   response.writeHead(status, {

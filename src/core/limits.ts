@@ -239,3 +239,22 @@ export const engineGroupReadsMax = 256;
 export const offendersRememberedMax = 65_536;
 /** Jobs that a volunteer is told of at a time: a page shows one, and knows by its tiles which. */
 export const viewedJobCountMax = 8;
+
+/** Cells of a layer's picture on the dashboard, one byte each: more than a narrow screen shows apart. */
+export const liveCellsMax = 4096;
+/** Figures of a job's rate that are kept. */
+export const liveRatesMax = 240;
+/** Jobs whose tiles' pictures are kept: some 100 kB each. */
+export const liveBoardsMax = 64;
+/** Jobs in the dashboard's list. */
+export const liveJobsMax = 100;
+/** Workers in the dashboard's list; all are a request away. */
+export const liveWorkersMax = 20;
+/** Troubles in the dashboard's list. */
+export const liveTroublesMax = 30;
+/** Viewers of one coordinator: each costs a socket and up to one snapshot of memory. */
+export const liveViewersMax = 256;
+/** Bytes waiting in a viewer's socket from which on it is left out until they have gone. */
+export const liveBufferedBytesMax = 1 << 16;
+/** Milliseconds after which a viewer that does not read is cut. */
+export const liveStuckMsMax = 30_000;
