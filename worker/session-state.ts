@@ -21,6 +21,8 @@ export interface SessionOptions {
   readonly token: string;
   /** Leases and unacknowledged results to hold at most. */
   readonly slots: number;
+  /** Results of an earlier session that nobody has acknowledged. */
+  readonly results?: readonly Result[];
 }
 
 /** A gateway, and since when it may be asked again. */

@@ -1,6 +1,6 @@
 /** What a session has in hand: leases to solve, results to be acknowledged, credit to give. */
 import { backoffMsMax, backoffMsMin } from '../src/core/limits.ts';
-import type { Committed, Grant, Refused, TileName } from '../src/core/protocol/messages.ts';
+import type { Committed, Grant, Refused, Result, TileName } from '../src/core/protocol/messages.ts';
 import { keyOf, type OutboxEntry, type Session } from './session-state.ts';
 
 /** Results sent and not yet answered; more wait in the outbox. */
@@ -47,21 +47,10 @@ export function keepResult(
   if (lease === undefined) return;
   session.leases.delete(key);
   session.solveFailures = 0;
-  session.outbox.set(key, {
-    message: {
-      kind: 'result',
-      job: lease.job,
-      tile: lease.tile,
-      spec: lease.spec,
-      token: lease.token,
-      attempt: lease.attempt,
-      body: solved.body,
-      computeMs: solved.computeMs,
-    },
-    state: 'waiting',
-    dueAt: now,
-    refusals: 0,
-  });
+  const { job, tile, spec, token, attempt } = lease;
+  const { body, computeMs } = solved;
+  const message: Result = { kind: 'result', job, tile, spec, token, attempt, body, computeMs };
+  session.outbox.set(key, { message, state: 'waiting', dueAt: now, refusals: 0 });
   submitResults(session, now);
 }
 
@@ -129,11 +118,19 @@ export function submitResults(session: Session, now: number): void {
 /** Gives the gateway credit when it has less than half of what there is room for. */
 export function wantWork(session: Session, now: number): void {
   if (session.state !== 'open' || session.drainUntil !== null || now < session.wantAt) return;
-  const held = session.leases.size + session.outbox.size;
-  const free = Math.min(session.options.slots - held, session.leaseCountMax - session.leases.size);
+  const free = freeSlots(session);
   if (free <= 0 || session.credit * 2 > free) return;
   session.credit = free;
   session.effects.push({ kind: 'send', message: { kind: 'want', slots: free } });
+}
+
+/** Says what a tab that is hidden, or seen again, can take: hidden it may be put to sleep any time, so it holds one tile only. */
+export function hide(session: Session, now: number, isHidden: boolean): void {
+  if (session.hidden === isHidden) return;
+  session.hidden = isHidden;
+  if (session.state !== 'open' || session.drainUntil !== null || now < session.wantAt) return;
+  session.credit = Math.max(0, freeSlots(session));
+  session.effects.push({ kind: 'send', message: { kind: 'want', slots: session.credit } });
 }
 
 /** Takes a gateway's word that it has nothing to give for a while. */
@@ -156,6 +153,11 @@ export function workWakeMs(session: Session, now: number): number {
 export function giveBack(session: Session, { job, tile }: TileName, reason: string): void {
   if (session.state !== 'open') return;
   session.effects.push({ kind: 'send', message: { kind: 'nack', job, tile, reason: reason.slice(0, 200) } });
+}
+
+function freeSlots({ hidden, options, leases, outbox, leaseCountMax }: Session): number {
+  const slots = hidden ? 1 : options.slots;
+  return Math.min(slots - leases.size - outbox.size, leaseCountMax - leases.size);
 }
 
 function dropEntry(session: Session, name: TileName): void {

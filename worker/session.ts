@@ -27,13 +27,14 @@ import {
   loseConnection,
   open,
 } from './session-connection.ts';
-import type { Session, SessionOptions } from './session-state.ts';
+import { keyOf, type Session, type SessionOptions } from './session-state.ts';
 import {
   acceptRefusal,
   cancelLeases,
   failSolve,
   forgetResult,
   giveBack,
+  hide,
   keepResult,
   slowDown,
   submitResults,
@@ -96,7 +97,12 @@ export function createSession(options: SessionOptions): Session {
     wantAt: Number.NEGATIVE_INFINITY,
     solveFailures: 0,
     leases: new Map(),
-    outbox: new Map(),
+    outbox: new Map(
+      (options.results ?? []).map((message) => [
+        keyOf(message),
+        { message, state: 'waiting', dueAt: Number.NEGATIVE_INFINITY, refusals: 0 },
+      ]),
+    ),
     sentCount: 0,
     hidden: false,
     drainUntil: null,
@@ -148,7 +154,7 @@ function change(session: Session, now: number, event: SessionEvent): void {
       startDraining(session, now, event.graceMs);
       break;
     case 'hidden':
-      session.hidden = event.hidden;
+      hide(session, now, event.hidden);
       break;
     case 'tick':
       session.chance = event.chance;

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { encodeTileResult } from '../../src/core/format/tile-result.ts';
 import { referenceSolveTile } from '../../src/core/plan/reference-solver.ts';
 import { loadKernel } from '../../worker/kernel/kernel.ts';
-import { selfTest, selfTestCases, selfTestDigest } from '../../worker/node/self-test.ts';
+import { selfTest, selfTestCases, selfTestDigest } from '../../worker/self-test.ts';
 
 describe('the self-test', () => {
   it('expects what the readable solver gives', () => {

@@ -4,7 +4,8 @@ import { invariant, misuse } from '../../src/core/errors.ts';
 import { poolThreadsMax } from '../../src/core/limits.ts';
 import type { BiasProblem, LayerProblem, Solver, Tile, TileResult } from '../../src/core/plan/tile.ts';
 import type { BodyForm } from '../../src/core/protocol/transport.ts';
-import type { SolvedBody, SolveTask, ThreadReplies } from './thread-task.ts';
+import type { SolvedBody } from '../session-shell.ts';
+import type { SolveTask, ThreadReplies } from './thread-task.ts';
 
 /** A solver that owns threads. Whoever opens it closes it. */
 export interface SolverPool extends Solver {

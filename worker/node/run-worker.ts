@@ -3,9 +3,9 @@ import { randomUUID } from 'node:crypto';
 import { misuse } from '../../src/core/errors.ts';
 import type { BodyForm, Connect } from '../../src/core/protocol/transport.ts';
 import { kernelDigest } from '../kernel/kernel.ts';
+import { selfTest } from '../self-test.ts';
 import { createSession } from '../session.ts';
 import { openPool, type SolverPool } from './pool.ts';
-import { selfTest } from './self-test.ts';
 import { gatewayUrl, webSocketConnect } from './web-socket.ts';
 import { startWorkerShell } from './worker-shell.ts';
 
@@ -80,7 +80,7 @@ export async function runWorker(options: WorkerOptions): Promise<RunningWorker> 
   });
   return {
     drain: async (graceMs) => {
-      shell.drain(graceMs);
+      shell.happen({ kind: 'drain', graceMs });
       await ended;
     },
     close: async () => {

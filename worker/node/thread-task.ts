@@ -1,5 +1,6 @@
 /** What the pool and its threads say to each other, besides what piscina adds. */
 import type { LayerProblem, Tile, TileResult } from '../../src/core/plan/tile.ts';
+import type { SolvedBody } from '../session-shell.ts';
 
 /** Solve a tile. */
 export interface SolveTask {
@@ -16,13 +17,6 @@ export interface SolveTask {
 
 /** Everything a thread can be asked to do. Another kind of work is another member here and a case in thread.ts. */
 export type ThreadTask = SolveTask;
-
-/** A result as the body of a message. */
-export interface SolvedBody {
-  readonly body: Uint8Array;
-  /** Time that solving and encoding took, without waiting. */
-  readonly computeMs: number;
-}
 
 /** What comes back for each kind of task. */
 export interface ThreadReplies {

@@ -4,7 +4,8 @@ import { encodeTileResult } from '../../src/core/format/tile-result.ts';
 import type { LayerProblem, TileResult } from '../../src/core/plan/tile.ts';
 import { encodeResultBody } from '../../src/core/protocol/mask-code.ts';
 import { type Kernel, loadKernel } from '../kernel/kernel.ts';
-import type { SolvedBody, SolveTask, ThreadTask } from './thread-task.ts';
+import type { SolvedBody } from '../session-shell.ts';
+import type { SolveTask, ThreadTask } from './thread-task.ts';
 
 let kernel: Promise<Kernel> | undefined;
 /** The kernel knows a layer by the identity of its problem, and every message brings a new object. */

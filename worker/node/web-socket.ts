@@ -3,7 +3,7 @@ import { WebSocket } from 'ws';
 import { misuse } from '../../src/core/errors.ts';
 import { gatewayFrameBytesMax } from '../../src/core/limits.ts';
 import type { Connect, Transport, TransportListener } from '../../src/core/protocol/transport.ts';
-import { tokenCloseCode } from './worker-shell.ts';
+import { tokenCloseCode } from '../session-shell.ts';
 
 /** How to connect. */
 export interface WebSocketOptions {

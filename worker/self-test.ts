@@ -2,10 +2,12 @@
  * A small fixed piece of work whose answer is known: a machine that gets it wrong (bad memory, another kernel, a broken engine) must
  * not ask for work. It has both rules, plain samples and products, several taps, a long bias block and rows without a subset.
  */
-import { createHash } from 'node:crypto';
-import { failure } from '../../src/core/errors.ts';
-import { encodeTileResult } from '../../src/core/format/tile-result.ts';
-import type { LayerProblem, Solver, Tile } from '../../src/core/plan/tile.ts';
+import { sha256 } from '@noble/hashes/sha2.js';
+import { bytesToHex } from '@noble/hashes/utils.js';
+import { failure } from '../src/core/errors.ts';
+import { encodeTileResult } from '../src/core/format/tile-result.ts';
+import { encodeUtf8 } from '../src/core/format/utf8.ts';
+import type { LayerProblem, Solver, Tile } from '../src/core/plan/tile.ts';
 
 /** Hex SHA-256 over the encoded results of {@link selfTestCases}; a test recomputes it with the readable solver. */
 export const selfTestDigest = '4460e1cf403e9e3a57f043adb9882757939ca32a6b1284b92012842335ad7b7b';
@@ -20,10 +22,10 @@ export function selfTestCases(): readonly (readonly [LayerProblem, Tile])[] {
  * @throws TombolaError (failure) when it does not.
  */
 export async function selfTest(solver: Pick<Solver, 'solve'>): Promise<void> {
-  const hash = createHash('sha256');
+  const hash = sha256.create();
   for (const [problem, tile] of selfTestCases())
     hash.update(encodeTileResult(await solver.solve(problem, tile)));
-  const digest = hash.digest('hex');
+  const digest = bytesToHex(hash.digest());
   if (digest !== selfTestDigest)
     throw failure(
       `Cannot trust this machine's results: its self-test gives ${digest.slice(0, 12)}, expected ${selfTestDigest.slice(0, 12)}; check its memory, or install tombola again`,
@@ -67,7 +69,7 @@ function selfTestCase(rule: LayerProblem['rule'], hasProducts: boolean): readonl
   };
   const neurons = [0, 1, 2].map((neuron) => ({ neuron, firstRow: neuron * 8, rowCount: 8, wanted: 3 }));
   const tile: Tile = {
-    id: createHash('sha256').update(`self-test ${rule}`).digest('hex'),
+    id: bytesToHex(sha256(encodeUtf8(`self-test ${rule}`))),
     sourceLayer: problem.sourceLayer,
     pass: 0,
     neurons,
