@@ -4,12 +4,12 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { decodeTicket } from '../core/format/ticket-file.ts';
+import { formatCount } from '../core/format-number.ts';
 import { type CheckSubject, checkFunction, checkResiduals } from './check-ticket.ts';
 import { fileSha256 } from './file-digest.ts';
 import type { LoadedData } from './load-data.ts';
 import type { LoadedTarget } from './load-target.ts';
 import type { Progress } from './progress.ts';
-import { formatCount } from './report/format-number.ts';
 import { modelCard } from './report/model-card.ts';
 import { type Summary, type SummarySources, summarise } from './report/summary.ts';
 import { runFiles, seal, writeDurably, writePartial } from './run-folder.ts';

@@ -6,6 +6,7 @@ import type { ConstructEvent, Construction } from '../../coordinator/construct.t
 import { openLocalEngine } from '../../coordinator/engine/local-engine.ts';
 import { openPool } from '../../worker/node/pool.ts';
 import { encodeTicket } from '../core/format/ticket-file.ts';
+import { formatCount, formatSeconds } from '../core/format-number.ts';
 import { makePlan } from '../core/plan/make-plan.ts';
 import type { Plan } from '../core/plan/plan.ts';
 import { secondsSince } from './check-ticket.ts';
@@ -13,7 +14,6 @@ import { constructInProcess } from './construct-in-process.ts';
 import { finishRun, type SearchTask } from './finish-run.ts';
 import { estimatePlan, type PlanEstimate } from './plan-estimate.ts';
 import type { Progress } from './progress.ts';
-import { formatCount, formatSeconds } from './report/format-number.ts';
 import { isTelling, layerTitle } from './report/layer-name.ts';
 import type { Summary } from './report/summary.ts';
 import { appendMetrics, runFiles } from './run-folder.ts';

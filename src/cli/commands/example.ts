@@ -2,10 +2,10 @@
  * `tombola example`, which `npm start` runs: a search on a small network that comes with the package, told to a newcomer.
  */
 import { join } from 'node:path';
+import { formatCount, formatShare } from '../../core/format-number.ts';
 import type { CommandContext, Outcome } from '../command-context.ts';
 import type { RawOptions } from '../option-table.ts';
 import { fromHere, verifyCommand } from '../report/command-line.ts';
-import { formatCount, formatShare } from '../report/format-number.ts';
 import type { Summary } from '../report/summary.ts';
 import { summaryText, verdictLine, widthPlot } from '../report/summary-text.ts';
 import { runFiles } from '../run-folder.ts';

@@ -3,6 +3,7 @@
  */
 import { isSafetensors } from '../../core/format/safetensors.ts';
 import { decodeTicket, isTicket } from '../../core/format/ticket-file.ts';
+import { formatBytes, formatCount, formatNumber } from '../../core/format-number.ts';
 import { activationName } from '../../core/network/activation-name.ts';
 import type { Step } from '../../core/network/network.ts';
 import { networkShapes } from '../../core/network/shapes.ts';
@@ -12,7 +13,6 @@ import { fileSha256 } from '../file-digest.ts';
 import { loadTarget, nonzeroParameterCount } from '../load-target.ts';
 import type { RawOptions } from '../option-table.ts';
 import { readInputFile } from '../read-input-file.ts';
-import { formatBytes, formatCount, formatNumber } from '../report/format-number.ts';
 import { layerTitle } from '../report/layer-name.ts';
 import { textList, textTable } from '../report/text-table.ts';
 import { parseSharedOptions } from '../search-options.ts';

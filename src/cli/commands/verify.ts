@@ -3,6 +3,7 @@
  */
 import { misuse } from '../../core/errors.ts';
 import { decodeTicket } from '../../core/format/ticket-file.ts';
+import { formatCount } from '../../core/format-number.ts';
 import { type CheckSubject, checkFunction, checkResiduals } from '../check-ticket.ts';
 import type { CommandContext, Outcome } from '../command-context.ts';
 import { fileSha256 } from '../file-digest.ts';
@@ -10,7 +11,6 @@ import { loadData } from '../load-data.ts';
 import { loadTarget } from '../load-target.ts';
 import type { RawOptions } from '../option-table.ts';
 import { readInputFile } from '../read-input-file.ts';
-import { formatCount } from '../report/format-number.ts';
 import { summarise } from '../report/summary.ts';
 import { summaryText, verdictLine } from '../report/summary-text.ts';
 import { parseSharedOptions } from '../search-options.ts';

@@ -1,8 +1,8 @@
 /** Waiting for a job of a coordinator, which may be away for a while. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { failure } from '../../core/errors.ts';
+import { formatCount, formatSeconds } from '../../core/format-number.ts';
 import type { Progress } from '../progress.ts';
-import { formatCount, formatSeconds } from '../report/format-number.ts';
 import { isTelling } from '../report/layer-name.ts';
 import { type CoordinatorClient, UnreachableError } from './coordinator-client.ts';
 import type { JobView } from './job-view.ts';

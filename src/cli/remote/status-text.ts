@@ -1,5 +1,5 @@
 /** Jobs and workers as tables for people. */
-import { formatBytes, formatCount, formatSeconds, formatShare } from '../report/format-number.ts';
+import { formatBytes, formatCount, formatSeconds, formatShare } from '../../core/format-number.ts';
 import { layerTitle } from '../report/layer-name.ts';
 import { textList, textTable } from '../report/text-table.ts';
 import { remarkOf } from './follow-job.ts';

@@ -3,11 +3,11 @@
  */
 import { basename, join } from 'node:path';
 import { stringify } from 'yaml';
+import { formatCount, formatNumber, formatShare } from '../../core/format-number.ts';
 import type { LoadedTarget } from '../load-target.ts';
 import { runFiles } from '../run-folder.ts';
 import type { SearchOptions } from '../search-options.ts';
 import { verifyCommand } from './command-line.ts';
-import { formatCount, formatNumber, formatShare } from './format-number.ts';
 import type { Summary } from './summary.ts';
 import { summaryText, verdictLine, widthPlot } from './summary-text.ts';
 

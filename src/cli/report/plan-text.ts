@@ -1,10 +1,11 @@
 /**
  * A plan's cost, as text and as JSON.
  */
+
+import { formatBytes, formatCount, formatNumber, formatSeconds } from '../../core/format-number.ts';
 import { sourceWeightCount } from '../../core/source/source-network.ts';
 import type { LoadedTarget } from '../load-target.ts';
 import type { EstimatedPlan } from '../run-search.ts';
-import { formatBytes, formatCount, formatNumber, formatSeconds } from './format-number.ts';
 import { layerTitle } from './layer-name.ts';
 import { targetWidths } from './summary.ts';
 import { textList, textTable } from './text-table.ts';

@@ -1,7 +1,13 @@
 /**
  * A summary as text: what a search and a verification print.
  */
-import { formatBytes, formatCount, formatNumber, formatSeconds, formatShare } from './format-number.ts';
+import {
+  formatBytes,
+  formatCount,
+  formatNumber,
+  formatSeconds,
+  formatShare,
+} from '../../core/format-number.ts';
 import { layerTitle } from './layer-name.ts';
 import type { LayerSummary, Summary } from './summary.ts';
 import { textBar, textList, textTable } from './text-table.ts';
