@@ -16,6 +16,7 @@ import {
   deeperConstants,
   univariateConstants,
 } from '../src/core/plan/constants.ts';
+import { stagePlan } from '../src/core/plan/join-plans.ts';
 import {
   type LayerInputs,
   type LayerPlace,
@@ -24,6 +25,7 @@ import {
 } from '../src/core/plan/layer-problem.ts';
 import { type LayerView, layerViews } from '../src/core/plan/layer-view.ts';
 import { firstConstantRow, type Plan } from '../src/core/plan/plan.ts';
+import { constructionOf, stagesOf } from '../src/core/plan/stage.ts';
 import {
   blocksPerRow,
   type LayerProblem,
@@ -40,7 +42,7 @@ import {
   reservePass,
   tileBlocksFor,
 } from '../src/core/plan/tiles.ts';
-import { assignInputs, univariateGroups } from '../src/core/plan/univariate.ts';
+import { assignInputs, noInput, univariateGroups } from '../src/core/plan/univariate.ts';
 import {
   type MergedTiles,
   mergeTiles,
@@ -50,6 +52,7 @@ import {
 } from '../src/core/ticket/merge.ts';
 import type { Ticket, TicketLayer } from '../src/core/ticket/ticket.ts';
 import { type TileVerdict, verifyTile } from '../src/core/verify/verify-tile.ts';
+import { joinStages, type StageConstruction } from './join-stages.ts';
 import type { TileObserver } from './tile-observer.ts';
 
 /** Keeps tile results across restarts, by tile id. */
@@ -120,6 +123,23 @@ export async function construct(
   network: Network,
   options: ConstructOptions,
 ): Promise<Construction> {
+  const parts: StageConstruction[] = [];
+  for (const stage of stagesOf(network, constructionOf(plan))) {
+    const copyRows = parts.at(-1)?.layers.at(-1)?.copyRows ?? null;
+    const onEvent = (event: ConstructEvent): void =>
+      options.onEvent({ ...event, layer: stage.firstLayer + event.layer });
+    parts.push(
+      await constructStage(stagePlan(plan, stage, copyRows), stage.network, { ...options, onEvent }),
+    );
+  }
+  return joinStages(plan, parts, options.targetSha256);
+}
+
+async function constructStage(
+  plan: Plan,
+  network: Network,
+  options: ConstructOptions,
+): Promise<StageConstruction> {
   const views = layerViews(network);
   const inputs = assignInputs(plan, views[0]?.usedChannels ?? new Uint8Array(0));
   let state = firstState(plan, { views, inputs });
@@ -147,19 +167,10 @@ export async function construct(
     );
     state = nextState(place, { state, sealed: solved.sealed, choices, next: views[index + 1] });
   }
-  const { mode, epsilon, rule, inputRange, source, univariate } = plan;
-  const { constantRows, extendedInput, signGroups } = univariate;
-  const ticket: Ticket = {
-    mode,
-    epsilon,
-    rule,
-    inputRange,
-    targetSha256: options.targetSha256,
-    source,
-    univariate: { inputs, constantRows, extendedInput, signGroups },
-    layers,
-  };
-  return { ticket, ...totals };
+  const { constantRows, extendedInput, signGroups } = plan.univariate;
+  const { slice } = plan.source;
+  const places = slice === undefined ? inputs : inputs.map((input) => slice.elements[input] ?? noInput);
+  return { univariate: { inputs: places, constantRows, extendedInput, signGroups }, layers, ...totals };
 }
 
 function firstState(

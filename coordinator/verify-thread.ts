@@ -15,5 +15,5 @@ export function checkRows({ index, range, errors }: VerifyTask): Promise<RowsRep
 }
 
 function subjectCheck({ ticket, network }: VerifySubject): RowsCheck {
-  return localCheck(ticket, ticketContext(ticket, network));
+  return localCheck(ticketContext(ticket, network));
 }

@@ -103,7 +103,8 @@ function plannedLayers(plan: Plan, network: Network): Layer[] {
   return views.map((view, index) => {
     const used = views[index + 1]?.usedChannels;
     const needed = used === undefined ? view.neurons : used.reduce((sum, flag) => sum + flag, 0);
-    const groups = index === 0 && plan.univariate.signGroups === 'both' ? 2 : 1;
+    const { signGroups } = (index === 0 ? plan.univariate : plan.deeperUnivariates[index - 1]) ?? {};
+    const groups = signGroups === 'both' ? 2 : 1;
     return {
       name: view.layer.name,
       blocksPerCopy: view.channels * view.taps * groups + 1,

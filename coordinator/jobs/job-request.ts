@@ -22,6 +22,7 @@ const optionsSchema = z.strictObject({
   biasInit: z.enum(['uniform', 'zero']),
   failureProbability: z.number().positive().lt(1),
   inputRange: z.tuple([z.number().finite(), z.number().finite()]),
+  construction: z.enum(['L+1', '2L']).exactOptional(),
 });
 const nameSchema = z.string().max(jobNameLengthMax);
 const digestSchema = z.string().regex(/^[0-9a-f]{64}$/);
@@ -46,9 +47,19 @@ export interface JobRequest {
   readonly options: PlanOptions;
 }
 
-/** Returns plan options as JSON can hold them. */
-export function planOptionsToJson({ seed, inputRange, ...options }: PlanOptions): PlanOptionsJson {
-  return { ...options, seed: seed.toString(), inputRange: [inputRange[0], inputRange[1]] };
+/** Returns plan options as JSON can hold them. The usual construction goes without saying, so that jobs keep their ids. */
+export function planOptionsToJson({
+  seed,
+  inputRange,
+  construction,
+  ...options
+}: PlanOptions): PlanOptionsJson {
+  return {
+    ...options,
+    seed: seed.toString(),
+    inputRange: [inputRange[0], inputRange[1]],
+    ...(construction === '2L' ? { construction } : {}),
+  };
 }
 
 /**

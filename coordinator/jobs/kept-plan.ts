@@ -15,6 +15,13 @@ const planName = 'plan';
 
 const number = z.number().finite();
 const count = z.number().int().nonnegative();
+const univariateSchema = z.strictObject({
+  activation: activationSchema,
+  blockSize: count,
+  signGroups: z.enum(['any', 'positive', 'both']),
+  constantRows: count,
+  extendedInput: z.boolean(),
+});
 const planSchema = z.strictObject({
   mode: z.enum(['tolerance', 'exact']),
   epsilon: number,
@@ -28,13 +35,8 @@ const planSchema = z.strictObject({
       z.strictObject({ rows: count, cols: count, taps: count, gain: number, biasGain: number }),
     ),
   }),
-  univariate: z.strictObject({
-    activation: activationSchema,
-    blockSize: count,
-    signGroups: z.enum(['any', 'positive', 'both']),
-    constantRows: count,
-    extendedInput: z.boolean(),
-  }),
+  univariate: univariateSchema,
+  deeperUnivariates: z.array(univariateSchema),
   layers: z.array(
     z.strictObject({
       copies: count,

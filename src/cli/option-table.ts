@@ -61,6 +61,11 @@ export const planOptions: readonly OptionRow[] = [
   { name: 'rule', value: 'RULE', help: 'fewest kept edges, or closest: fewest | closest (default: fewest)' },
   { name: 'seed', value: 'N', help: 'seed of the source, decimal or 0x…, below 2^64 (default: 1)' },
   { name: 'copies', value: 'N|auto', help: 'copies of each hidden neuron (default: auto)' },
+  {
+    name: 'construction',
+    value: 'KIND',
+    help: 'source layers for L target layers: L+1 | 2L, the baseline without copies (default: L+1)',
+  },
   { name: 'bias-init', value: 'INIT', help: 'biases of the source: uniform | zero (default: uniform)' },
   {
     name: 'failure-probability',

@@ -5,7 +5,8 @@
 
 import type { Network } from '../core/network/network.ts';
 import { type LayerView, layerViews } from '../core/plan/layer-view.ts';
-import type { Plan } from '../core/plan/plan.ts';
+import type { Plan, UnivariatePlan } from '../core/plan/plan.ts';
+import { constructionOf } from '../core/plan/stage.ts';
 import type { ProbeTimes } from './timed-solver.ts';
 
 /** The cost of one target layer. */
@@ -68,8 +69,9 @@ function layerEstimate(place: LayerPlace, secondsPerBlock: number | null): Layer
   const { plan, views, view, index } = place;
   const layer = plan.layers[index];
   if (layer === undefined) throw new Error(`the plan has no layer ${index}`);
-  const used = views[index + 1]?.usedChannels;
-  const blocksPerWeight = index === 0 && plan.univariate.signGroups === 'both' ? 2 : 1;
+  // In the 2L construction every neuron has its row, read or not.
+  const used = constructionOf(plan) === '2L' ? undefined : views[index + 1]?.usedChannels;
+  const blocksPerWeight = univariateBefore(plan, index)?.signGroups === 'both' ? 2 : 1;
   const size = view.channels * view.taps;
   let copiesWanted = 0;
   let blocks = 0;
@@ -92,12 +94,17 @@ function layerEstimate(place: LayerPlace, secondsPerBlock: number | null): Layer
   };
 }
 
+/** The univariate layer whose rows a target layer chooses from; none where it chooses from copies. */
+function univariateBefore(plan: Plan, index: number): UnivariatePlan | undefined {
+  return index === 0 ? plan.univariate : plan.deeperUnivariates[index - 1];
+}
+
 /** Mask bits of one row: every used channel's columns at every tap, and the bias block. */
 function maskBits({ plan, views, view, index }: LayerPlace, blocksPerWeight: number): number {
   const layer = plan.layers[index];
-  const before = plan.layers[index - 1];
+  const univariate = univariateBefore(plan, index);
   const columnsPerChannel =
-    before === undefined ? plan.univariate.blockSize * blocksPerWeight : before.copies;
+    univariate === undefined ? (plan.layers[index - 1]?.copies ?? 0) : univariate.blockSize * blocksPerWeight;
   const used = (views[index]?.usedChannels ?? new Uint8Array(0)).reduce((sum, flag) => sum + flag, 0);
   return (
     used * columnsPerChannel * view.taps + (layer?.biasBlockSize ?? 0) + (layer?.ownBias === true ? 1 : 0)

@@ -101,6 +101,7 @@ export function parseSearchOptions(raw: RawOptions): SearchOptions {
       biasInit: wordOption(raw, 'bias-init', ['uniform', 'zero']),
       failureProbability: numberOption(raw, 'failure-probability', share) ?? 1e-3,
       inputRange: parseInputRange(raw) ?? scaledRange(shared.scaling),
+      construction: wordOption(raw, 'construction', ['L+1', '2L']),
     },
   };
 }
@@ -114,6 +115,7 @@ export function describeSearchOptions(options: SearchOptions): Record<string, st
     rule: plan.rule,
     seed: plan.seed.toString(),
     copies: String(plan.copies),
+    construction: plan.construction ?? 'L+1',
     'bias-init': plan.biasInit,
     'failure-probability': String(plan.failureProbability),
     'input-range': plan.inputRange.join(','),

@@ -36,7 +36,7 @@ describe.each([1, 2])('verification on %d threads', (threads) => {
       });
 
       it('gives the reports that one thread gives, in any order of layers and ranges', async () => {
-        const local = localCheck(ticket, ticketContext(ticket, network));
+        const local = localCheck(ticketContext(ticket, network));
         const tasks = [2, 0, 1, 0].flatMap((index) => {
           const layer = ticket.layers[index];
           if (layer === undefined) throw new Error('a ticket of three layers');

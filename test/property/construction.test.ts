@@ -1,45 +1,17 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { TombolaError } from '../../src/core/errors.ts';
-import { forward } from '../../src/core/network/forward.ts';
 import type { Network } from '../../src/core/network/network.ts';
-import { elementCount } from '../../src/core/network/shapes.ts';
 import type { PlanOptions } from '../../src/core/plan/make-plan.ts';
 import type { Solver } from '../../src/core/plan/tile.ts';
-import { materialise } from '../../src/core/ticket/materialise.ts';
-import { sparseForward } from '../../src/core/ticket/sparse-forward.ts';
-import { referenceNetwork } from '../../src/core/verify/quantise.ts';
 import { kernelSolver, type Searched, searchInProcess } from '../support/in-process-search.ts';
-import { everyActivation, networkOf, networkRecipe, randomFrom } from '../support/random-network.ts';
+import { measuredError } from '../support/measured-error.ts';
+import { everyActivation, networkOf, networkRecipe } from '../support/random-network.ts';
 
 let solver: Solver;
 beforeAll(async () => {
   solver = await kernelSolver();
 });
-
-/** Largest |ticket − reference| over random inputs of the declared range, both in float64 with real activations. */
-function measuredError(
-  network: Network,
-  searched: Searched,
-  options: { seed: number; inputs: number },
-): number {
-  const random = randomFrom(options.seed);
-  const reference = referenceNetwork(network, searched.ticket);
-  const sparse = materialise(searched.ticket, network);
-  const [low, high] = searched.ticket.inputRange;
-  let error = 0;
-  for (let k = 0; k < options.inputs; k++) {
-    const corner = k % 4 === 0;
-    const input = Float64Array.from({ length: elementCount(network.inputShape) }, () =>
-      corner ? (random() < 0.5 ? low : high) : low + (high - low) * random(),
-    );
-    const expected = forward(reference, input);
-    sparseForward(sparse, input).forEach((value, index) => {
-      error = Math.max(error, Math.abs(value - (expected[index] ?? Number.NaN)));
-    });
-  }
-  return error;
-}
 
 const options: fc.Arbitrary<Partial<PlanOptions>> = fc.record({
   seed: fc.bigInt(0n, (1n << 64n) - 1n),

@@ -91,7 +91,7 @@ function placeOf(inputs: number, neurons: number): LayerPlace {
   };
   const [view] = layerViews(network);
   if (view === undefined) throw new Error('a network has a layer');
-  const plan = { layers: [layerPlan] } as unknown as Plan;
+  const plan = { source: {}, layers: [layerPlan] } as unknown as Plan;
   return { plan, index: 0, view };
 }
 

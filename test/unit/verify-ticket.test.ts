@@ -237,7 +237,7 @@ describe.each(sampleNames)('a ticket of %s is refused', (name) => {
     }
     if (univariate.signGroups === 'positive')
       expect(await faultOf(sample, { ...sample.ticket, inputRange: [-1e-9, 1] })).toMatch(
-        /^the first layer relies on inputs ≥ 0/,
+        /^source layer 1 relies on inputs ≥ 0/,
       );
     const backwards = { ...sample.ticket, inputRange: [1, 0] as const };
     expect(await faultOf(sample, backwards)).toMatch(/^the input range \[1, 0\] is empty/);
@@ -313,7 +313,7 @@ describe('the verifier', () => {
       ],
     };
     const { ticket, sha256 } = await searchInProcess(network, {}, await kernelSolver());
-    const local = localCheck(ticket, ticketContext(ticket, network));
+    const local = localCheck(ticketContext(ticket, network));
     const seen: ColumnErrors[] = [];
     await verifyTicket(ticket, { network, sha256 }, async (index, range, errors) => {
       seen[index] = errors;

@@ -7,6 +7,7 @@ import { formatBytes, formatCount, formatNumber } from '../../core/format-number
 import { activationName } from '../../core/network/activation-name.ts';
 import type { Step } from '../../core/network/network.ts';
 import { networkShapes } from '../../core/network/shapes.ts';
+import { constructionOf, sourceLayerOf } from '../../core/plan/stage.ts';
 import { sourceWeightCount } from '../../core/source/source-network.ts';
 import type { CommandContext, Outcome } from '../command-context.ts';
 import { fileSha256 } from '../file-digest.ts';
@@ -36,14 +37,17 @@ export async function inspectCommand(
 function inspectTicket(bytes: Uint8Array, isJson: boolean): string {
   const { ticket, changedTensors } = decodeTicket(bytes);
   const { source, layers, univariate } = ticket;
+  const construction = constructionOf(ticket);
+  const masked = new Map(layers.map((layer, index) => [sourceLayerOf(construction, index), layer]));
   const rows = source.layers.map((layer, index) => ({
     sourceLayer: index + 1,
     ...layer,
-    copies: index === 0 ? null : (layers[index - 1]?.copyRows.length ?? 0),
-    maskBytes: index === 0 ? null : (layers[index - 1]?.masks.length ?? 0),
+    copies: masked.get(index)?.copyRows.length ?? null,
+    maskBytes: masked.get(index)?.masks.length ?? null,
   }));
   const facts = {
     kind: 'ticket',
+    construction,
     mode: ticket.mode,
     epsilon: ticket.epsilon,
     rule: ticket.rule,

@@ -2,6 +2,7 @@
 import { failure } from '../../core/errors.ts';
 import { decodeTicket } from '../../core/format/ticket-file.ts';
 import type { PlanOptions } from '../../core/plan/make-plan.ts';
+import { constructionOf } from '../../core/plan/stage.ts';
 import { type FoundTicket, finishRun, type SearchTask } from '../finish-run.ts';
 import type { Summary } from '../report/summary.ts';
 import { appendMetrics } from '../run-folder.ts';
@@ -74,10 +75,12 @@ export async function fetchTicket(
 function checkAsked(bytes: Uint8Array, options: PlanOptions): void {
   const { ticket } = decodeTicket(bytes);
   const { mode, epsilon, rule, inputRange, source } = ticket;
+  const construction = ticket.layers.length === 1 ? (options.construction ?? 'L+1') : constructionOf(ticket);
   const pairs: readonly [string, unknown, unknown][] = [
     ['mode', mode, options.mode],
     ['epsilon', epsilon, options.epsilon],
     ['rule', rule, options.rule],
+    ['construction', construction, options.construction ?? 'L+1'],
     ['seed', source.seed, options.seed],
     ['input range', inputRange.join(), options.inputRange.join()],
   ];

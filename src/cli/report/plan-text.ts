@@ -1,12 +1,13 @@
 /**
  * A plan's cost, as text and as JSON.
  */
-
 import { formatBytes, formatCount, formatNumber, formatSeconds } from '../../core/format-number.ts';
+import { constructionOf } from '../../core/plan/stage.ts';
 import { sourceWeightCount } from '../../core/source/source-network.ts';
 import type { LoadedTarget } from '../load-target.ts';
 import type { EstimatedPlan } from '../run-search.ts';
 import { layerTitle } from './layer-name.ts';
+import { sourceLayerRows } from './source-layer-rows.ts';
 import { targetWidths } from './summary.ts';
 import { textList, textTable } from './text-table.ts';
 
@@ -14,6 +15,7 @@ import { textList, textTable } from './text-table.ts';
 export function planFigures({ plan, estimate, seconds }: EstimatedPlan, target: LoadedTarget) {
   const { source, layers } = plan;
   return {
+    construction: constructionOf(plan),
     mode: plan.mode,
     epsilon: plan.epsilon,
     rule: plan.rule,
@@ -46,11 +48,8 @@ export function planFigures({ plan, estimate, seconds }: EstimatedPlan, target: 
 export function planText(planned: EstimatedPlan, target: LoadedTarget): string {
   const figures = planFigures(planned, target);
   const { univariate } = planned.plan;
-  const first = ['1', 'the input', formatCount(figures.sourceWidths[1] ?? 0), '–', '–', '–', '–', '–'];
   const rows = figures.layers.map((layer, index) => [
-    String(index + 2),
     layerTitle(layer.name, index),
-    formatCount(figures.sourceWidths[index + 2] ?? 0),
     String(layer.copies ?? '–'),
     formatCount(layer.blocks),
     formatCount(layer.misses),
@@ -61,7 +60,7 @@ export function planText(planned: EstimatedPlan, target: LoadedTarget): string {
   const accuracy =
     figures.mode === 'exact' ? `exact on ${figures.gridBits} bits` : `ε ${formatNumber(figures.epsilon)}`;
   return [
-    textTable(header, [first, ...rows]),
+    textTable(header, sourceLayerRows(figures, { cells: rows, univariate: ['–', '–', '–', '–', '–'] })),
     textList([
       ['accuracy', `${accuracy}, rule ${figures.rule}`],
       ['source weights', `${formatCount(figures.sourceWeights)}, from seed ${figures.seed}`],

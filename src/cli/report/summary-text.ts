@@ -9,6 +9,7 @@ import {
   formatShare,
 } from '../../core/format-number.ts';
 import { layerTitle } from './layer-name.ts';
+import { sourceLayerRows } from './source-layer-rows.ts';
 import type { LayerSummary, Summary } from './summary.ts';
 import { textBar, textList, textTable } from './text-table.ts';
 
@@ -38,7 +39,7 @@ export function verdictLine({ verified, fault }: Pick<Summary, 'verified' | 'fau
     : `NOT verified: ${fault ?? 'unknown fault'}`;
 }
 
-function layerTable({ layers, sourceWidths }: Summary): string {
+function layerTable(summary: Summary): string {
   const header = [
     'source layer',
     'stands for',
@@ -49,19 +50,17 @@ function layerTable({ layers, sourceWidths }: Summary): string {
     'residual max',
     'allowed',
   ];
-  const first = ['1', 'the input', formatCount(sourceWidths[1] ?? 0), '–', '–', 'one a row', '–', '–'];
   const cell = (value: number | null): string => (value === null ? '–' : formatCount(value));
-  const row = (layer: LayerSummary, index: number): string[] => [
-    String(index + 2),
+  const cells = (layer: LayerSummary, index: number): string[] => [
     layerTitle(layer.name, index),
-    formatCount(layer.sourceRows),
     formatCount(layer.neurons),
     cell(layer.copies),
     cell(layer.keptEdges),
     formatNumber(layer.residualMax),
     formatNumber(layer.residualAllowed),
   ];
-  return textTable(header, [first, ...layers.map(row)]);
+  const univariate = ['–', '–', 'one a row', '–', '–'];
+  return textTable(header, sourceLayerRows(summary, { cells: summary.layers.map(cells), univariate }));
 }
 
 function figures(summary: Summary): [string, string][] {

@@ -3,6 +3,7 @@
  */
 import type { Evaluation } from '../../../coordinator/evaluate/evaluation.ts';
 import type { Mode } from '../../core/plan/plan.ts';
+import { type ConstructionKind, constructionOf, sourceLayerOf } from '../../core/plan/stage.ts';
 import { sourceWeightCount } from '../../core/source/source-network.ts';
 import type { Ticket } from '../../core/ticket/ticket.ts';
 import type { TicketVerdict } from '../../core/verify/verify-ticket.ts';
@@ -14,6 +15,7 @@ export interface Summary {
   /** What is wrong, or null. */
   readonly fault: string | null;
   readonly name: string;
+  readonly construction: ConstructionKind;
   readonly mode: Mode;
   readonly epsilon: number;
   readonly rule: string;
@@ -104,6 +106,7 @@ export function summarise(sources: SummarySources): Summary {
     verified: fault === null,
     fault,
     name,
+    construction: constructionOf(ticket),
     mode: ticket.mode,
     epsilon: ticket.epsilon,
     rule: ticket.rule,
@@ -162,7 +165,7 @@ function layerSummaries({ ticket, target, verdict }: SummarySources): LayerSumma
   return target.network.layers.map(({ name, linear }, index) => ({
     name,
     neurons: linear.outputs,
-    sourceRows: ticket.source.layers[index + 1]?.rows ?? 0,
+    sourceRows: ticket.source.layers[sourceLayerOf(constructionOf(ticket), index)]?.rows ?? 0,
     copies: verdict.layers[index]?.copies ?? null,
     keptEdges: verdict.layers[index]?.keptEdges ?? null,
     residualMax: verdict.layers[index]?.residualMax ?? null,

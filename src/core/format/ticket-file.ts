@@ -9,13 +9,15 @@
  *   targetSha256  digest of the target (network-file.ts)
  *   source        {seed: decimal text, gridBits, biasInit: "uniform" | "zero", layers: [{rows, cols, taps, gain, biasGain}, …]}
  *   univariate    {constantRows, extendedInput, signGroups: "any" | "positive" | "both"}
+ *   deeperUnivariates  [the same for source layers 3, 5, …, …]; present in the 2L construction only
  *   layers        per target layer {ownBias, weightQuantum, biasQuantum, biasTolerance} (ticket/ticket.ts)
  *   digests       {tensor name: hex SHA-256 of its bytes, …}
  *
  * Every number of the source follows from this: source/source-network.ts says how, in NumPy too.
- * Tensors, with λ the 1-based source layer (λ = 1 is univariate, λ = ℓ+1 stands for target layer ℓ):
+ * Tensors, with λ the 1-based source layer (λ = 1 is univariate, λ = ℓ+1 stands for target layer ℓ; in the 2L construction every odd λ
+ * is univariate, and λ = 2ℓ stands for target layer ℓ):
  *
- *   source.1.inputs             I32 [rows]                the input each row keeps, −1 for none
+ *   source.1.inputs             I32 [rows]                the input each row keeps, −1 for none; for λ = 3, 5, … its col·taps + tap
  *   source.λ.copy_counts        I32 [neurons]             copies of each target neuron
  *   source.λ.copy_rows          I32 [copies]              their rows, neuron by neuron, ascending
  *   source.λ.masks              U8  [copies, bytes]       mask bits of each copy, little bit order
@@ -33,7 +35,8 @@ import { bytesToHex } from '@noble/hashes/utils.js';
 import { z } from 'zod';
 import { failure } from '../errors.ts';
 import { gridBitsMax, gridBitsMin, layerCountMax } from '../limits.ts';
-import type { Ticket, TicketLayer } from '../ticket/ticket.ts';
+import { constructionOf, sourceLayerOf } from '../plan/stage.ts';
+import type { Ticket, TicketLayer, UnivariateTicket } from '../ticket/ticket.ts';
 import { canonicalJson } from './json.ts';
 import { readSafetensors, writeSafetensors } from './safetensors.ts';
 import { int32Tensor, type Tensor, toInt32Array, uint8Tensor } from './tensor.ts';
@@ -57,13 +60,18 @@ const sourceSchema = z.strictObject({
         biasGain: z.number().nonnegative().finite(),
       }),
     )
-    .max(layerCountMax + 1),
+    .max(2 * layerCountMax),
 });
 const layerSchema = z.strictObject({
   ownBias: z.boolean(),
   weightQuantum: z.number().nonnegative().finite(),
   biasQuantum: z.number().nonnegative().finite(),
   biasTolerance: z.number().nonnegative().finite(),
+});
+const univariateSchema = z.strictObject({
+  constantRows: size,
+  extendedInput: z.boolean(),
+  signGroups: z.enum(['any', 'positive', 'both']),
 });
 const metadataSchema = z.strictObject({
   format: z.literal(formatVersion),
@@ -73,11 +81,8 @@ const metadataSchema = z.strictObject({
   inputRange: z.tuple([z.number().finite(), z.number().finite()]),
   targetSha256: z.string().regex(/^[0-9a-f]{64}$/),
   source: sourceSchema,
-  univariate: z.strictObject({
-    constantRows: size,
-    extendedInput: z.boolean(),
-    signGroups: z.enum(['any', 'positive', 'both']),
-  }),
+  univariate: univariateSchema,
+  deeperUnivariates: z.array(univariateSchema).min(1).max(layerCountMax).optional(),
   layers: z.array(layerSchema).max(layerCountMax),
   digests: z.record(z.string(), z.string()),
 });
@@ -87,7 +92,9 @@ export function encodeTicket(ticket: Ticket): Uint8Array {
   const tensors = new Map<string, Tensor>();
   tensors.set('source.1.inputs', vector(ticket.univariate.inputs));
   ticket.layers.forEach((layer, index) => {
-    const prefix = `source.${index + 2}`;
+    const deeper = ticket.deeperUnivariates[index - 1];
+    if (deeper !== undefined) tensors.set(`source.${2 * index + 1}.inputs`, vector(deeper.inputs));
+    const prefix = `source.${sourceLayerOf(constructionOf(ticket), index) + 1}`;
     const copies = layer.copyRows.length;
     tensors.set(`${prefix}.copy_counts`, vector(layer.copyCounts));
     tensors.set(`${prefix}.copy_rows`, vector(layer.copyRows));
@@ -102,7 +109,8 @@ export function encodeTicket(ticket: Ticket): Uint8Array {
 }
 
 function describe(ticket: Ticket, tensors: ReadonlyMap<string, Tensor>): z.infer<typeof metadataSchema> {
-  const { mode, epsilon, rule, inputRange, targetSha256, source, univariate, layers } = ticket;
+  const { mode, epsilon, rule, inputRange, targetSha256, source, univariate, deeperUnivariates, layers } =
+    ticket;
   return {
     format: formatVersion,
     mode,
@@ -111,11 +119,10 @@ function describe(ticket: Ticket, tensors: ReadonlyMap<string, Tensor>): z.infer
     inputRange: [inputRange[0], inputRange[1]],
     targetSha256,
     source: { ...source, seed: source.seed.toString(), layers: source.layers.map((layer) => ({ ...layer })) },
-    univariate: {
-      constantRows: univariate.constantRows,
-      extendedInput: univariate.extendedInput,
-      signGroups: univariate.signGroups,
-    },
+    univariate: describeUnivariate(univariate),
+    ...(deeperUnivariates.length === 0
+      ? {}
+      : { deeperUnivariates: deeperUnivariates.map(describeUnivariate) }),
     layers: layers.map(({ ownBias, weightQuantum, biasQuantum, biasTolerance }) => ({
       ownBias,
       weightQuantum,
@@ -124,6 +131,14 @@ function describe(ticket: Ticket, tensors: ReadonlyMap<string, Tensor>): z.infer
     })),
     digests: Object.fromEntries([...tensors].map(([name, tensor]) => [name, digest(tensor)])),
   };
+}
+
+function describeUnivariate({
+  constantRows,
+  extendedInput,
+  signGroups,
+}: UnivariateTicket): z.infer<typeof univariateSchema> {
+  return { constantRows, extendedInput, signGroups };
 }
 
 /** A ticket as read, with the names of tensors that are not the bytes their digest was made of. */
@@ -150,13 +165,18 @@ export function decodeTicket(bytes: Uint8Array): DecodedTicket {
     return tensor;
   };
   const integers = (name: string): Int32Array => toInt32Array(read(name), name);
-  const { source, univariate, layers, digests, format: _, ...claims } = described;
+  const { source, univariate, deeperUnivariates = [], layers, digests, format: _, ...claims } = described;
+  const construction = constructionOf({ deeperUnivariates });
   const ticket: Ticket = {
     ...claims,
     source: { ...source, seed: parseSeed(source.seed) },
     univariate: { ...univariate, inputs: integers('source.1.inputs') },
+    deeperUnivariates: deeperUnivariates.map((deeper, index) => ({
+      ...deeper,
+      inputs: integers(`source.${2 * index + 3}.inputs`),
+    })),
     layers: layers.map((layer, index): TicketLayer => {
-      const prefix = `source.${index + 2}`;
+      const prefix = `source.${sourceLayerOf(construction, index) + 1}`;
       return {
         ...layer,
         copyCounts: integers(`${prefix}.copy_counts`),

@@ -3,7 +3,7 @@
  * in the declared box. Sums of intervals are taken in float64; {@link widen} covers their rounding.
  */
 import { type Interval, valueRange } from './activation.ts';
-import type { Linear, Step } from './network.ts';
+import type { Linear, Network, Step } from './network.ts';
 import { tapCount } from './shapes.ts';
 
 /** Relative slack for float64 rounding: sums of 10^5 terms err by less than 10^5 · 2^-53 ≈ 1e-11 of their absolute sum. */
@@ -62,5 +62,27 @@ export function linearIntervals(linear: Linear, inputs: readonly Interval[]): In
       }
     });
     return widen([low, high], scale);
+  });
+}
+
+/** Intervals of what one layer reads and of what its linear map gives. */
+export interface LayerIntervals {
+  /** Per input channel, padded zeros included. */
+  readonly inputs: readonly Interval[];
+  /** Per output channel, before the steps. */
+  readonly linear: readonly Interval[];
+}
+
+/** Returns the intervals along a network, layer by layer, for inputs in the declared range. */
+export function networkIntervals(network: Network, inputRange: Interval): LayerIntervals[] {
+  let inputs: readonly Interval[] = Array.from({ length: network.layers[0]?.linear.inputs ?? 0 }, () =>
+    stepsInterval(network.inputSteps, inputRange),
+  );
+  return network.layers.map((layer) => {
+    const padded = readsPadding(layer.linear);
+    const linear = linearIntervals(layer.linear, inputs);
+    const result = { inputs: inputs.map((input) => (padded ? hull(input, [0, 0]) : input)), linear };
+    inputs = linear.map((interval) => stepsInterval(layer.steps, interval));
+    return result;
   });
 }

@@ -2,6 +2,7 @@
  * From a plan and what the source layers before have become to the integers a worker gets.
  */
 import { linearisation } from '../network/activation.ts';
+import { wholeSourceLayer } from '../source/source-network.ts';
 import type { ConstantEdge } from './constants.ts';
 import type { LayerView } from './layer-view.ts';
 import type { LayerPlan, Plan } from './plan.ts';
@@ -36,7 +37,7 @@ export function layerProblem(place: LayerPlace, inputs: LayerInputs): LayerProbl
   return {
     seed: plan.source.seed,
     gridBits: plan.source.gridBits,
-    sourceLayer: index + 1,
+    sourceLayer: wholeSourceLayer(plan.source, index + 1),
     rows: sourceLayer.rows,
     cols: sourceLayer.cols,
     taps: sourceLayer.taps,

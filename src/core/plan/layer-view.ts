@@ -44,8 +44,14 @@ export function layerViews(network: Network): LayerView[] {
   });
 }
 
-/** Returns the activation that stands in source layer 1: the one of the first target layer, or the identity. */
-export function firstActivation(network: Network): Activation {
+/**
+ * Returns the activation that stands in source layer 1: the one of the first target layer, or the identity; for a stage the one it
+ * names.
+ */
+export function firstActivation(
+  network: Network & { readonly univariateActivation?: Activation },
+): Activation {
+  if (network.univariateActivation !== undefined) return network.univariateActivation;
   for (const step of network.layers[0]?.steps ?? []) if (step.kind === 'activation') return step.activation;
   return { kind: 'identity' };
 }

@@ -13,10 +13,12 @@ import { weightQuantum } from '../verify/quantise.ts';
 import { type BiasPlan, planBias } from './bias-plan.ts';
 import { type BlockChoice, type BlockOption, chooseBlock, sizeLadder } from './block-size.ts';
 import { chooseFirstGain } from './first-gain.ts';
+import { joinPlans } from './join-plans.ts';
 import { firstActivation, type LayerView, layerViews } from './layer-view.ts';
 import { groupSlope, type LayerPlan, type Mode, type Plan, type SignGroups } from './plan.ts';
 import type { ProbeSpec } from './probe.ts';
 import { rowBudget } from './row-budget.ts';
+import { type ConstructionKind, plannedInputs, type Stage, stagesOf } from './stage.ts';
 import type { Solver } from './tile.ts';
 import { signGroupsFor } from './univariate.ts';
 
@@ -33,6 +35,8 @@ export interface PlanOptions {
   /** Probability that some neuron runs out of rows. */
   readonly failureProbability: number;
   readonly inputRange: Interval;
+  /** L+1 unless told otherwise. */
+  readonly construction?: ConstructionKind;
 }
 
 /** Products of two grid integers stay exact up to here; above, exact mode has no exact first layer. */
@@ -41,6 +45,8 @@ const exactGridBitsMax = 12;
 /** What is known of the target before any block is sized. */
 interface Setting {
   readonly options: PlanOptions;
+  /** 0-based target layer that is layer 0 here. */
+  readonly firstLayer: number;
   readonly epsilon: number;
   readonly views: readonly LayerView[];
   readonly activation: Activation;
@@ -56,7 +62,27 @@ interface Setting {
  */
 export async function makePlan(network: Network, options: PlanOptions, solver: Solver): Promise<Plan> {
   checkOptions(options);
-  const setting = settingOf(network, options);
+  const stages = stagesOf(network, options.construction ?? 'L+1');
+  const inputs = plannedInputs(network, stages, options.inputRange);
+  const failureProbability = options.failureProbability / stages.length;
+  const plans = await Promise.all(
+    stages.map((stage, index) =>
+      planStage(
+        stage,
+        { ...options, failureProbability, inputRange: inputs[index] ?? options.inputRange },
+        solver,
+      ),
+    ),
+  );
+  return joinPlans(plans, { stages, inputRange: options.inputRange });
+}
+
+async function planStage(
+  { network, firstLayer }: Stage,
+  options: PlanOptions,
+  solver: Solver,
+): Promise<Plan> {
+  const setting = settingOf(network, { options, firstLayer });
   const choices = await Promise.all(
     setting.views.map((_, index) => chooseLayerBlock(setting, index, solver)),
   );
@@ -81,12 +107,17 @@ export async function makePlan(network: Network, options: PlanOptions, solver: S
       constantRows: biases[0]?.constantRows ?? 0,
       extendedInput: needsOnesInput(setting),
     },
+    deeperUnivariates: [],
     layers,
   };
 }
 
 function checkOptions(options: PlanOptions): void {
-  const { mode, epsilon, gridBits, copies, inputRange, failureProbability, seed } = options;
+  const { mode, epsilon, gridBits, copies, inputRange, failureProbability, seed, construction } = options;
+  if (construction === '2L' && copies !== 'auto')
+    throw misuse(
+      `Cannot plan --construction 2L with --copies ${copies}: it makes no copies, leave --copies out`,
+    );
   if (!isWholeWithin(gridBits, gridBitsMin, gridBitsMax))
     throw misuse(`Cannot plan with --grid-bits ${gridBits}: expected ${gridBitsMin} to ${gridBitsMax}`);
   if (mode === 'exact' && gridBits > exactGridBitsMax)
@@ -111,7 +142,10 @@ function isWholeWithin(value: number, low: number, high: number): boolean {
   return Number.isInteger(value) && value >= low && value <= high;
 }
 
-function settingOf(network: Network, options: PlanOptions): Setting {
+function settingOf(
+  network: Network,
+  { options, firstLayer }: { options: PlanOptions; firstLayer: number },
+): Setting {
   const views = layerViews(network);
   const activation = firstActivation(network);
   const epsilon = options.mode === 'exact' ? 0 : options.epsilon;
@@ -122,7 +156,12 @@ function settingOf(network: Network, options: PlanOptions): Setting {
   const share = options.mode === 'exact' ? 2 ** -options.gridBits : epsilon;
   const firstGain = chooseFirstGain(activation, inputs, share);
   const slope = firstGain * groupSlope(signGroups, linearisation(activation));
-  return { options, epsilon, views, activation, signGroups, firstGain, slope };
+  const setting = { options, firstLayer, epsilon, views, activation, signGroups, firstGain, slope };
+  if (firstLayer > 0 && needsOnesInput(setting))
+    throw misuse(
+      `Cannot plan --construction 2L with --bias-init zero: layer ${first?.name} has no constants to take its biases from, expected --bias-init uniform`,
+    );
+  return setting;
 }
 
 function chooseLayerBlock(setting: Setting, index: number, solver: Solver): Promise<BlockChoice> {
@@ -131,7 +170,7 @@ function chooseLayerBlock(setting: Setting, index: number, solver: Solver): Prom
   const view = viewAt(setting, index);
   const resolutionBits = mode === 'exact' ? gridBits : Math.log2(1 / setting.epsilon);
   return chooseBlock({
-    setting: { solver, seed, gridBits, rule, exact: mode === 'exact', index },
+    setting: { solver, seed, gridBits, rule, exact: mode === 'exact', index: setting.firstLayer + index },
     view,
     blocksPerWeight: index === 0 && signGroups === 'both' ? 2 : 1,
     epsilon: setting.epsilon,
@@ -186,7 +225,7 @@ function layerGain(setting: Setting, index: number, spec: Omit<ProbeSpec, 'trial
   return (spec.weightUnit * half * half) / (setting.slope * 2 ** spec.sampleShift);
 }
 
-function needsOnesInput({ options, activation }: Setting): boolean {
+function needsOnesInput({ options, activation }: Pick<Setting, 'options' | 'activation'>): boolean {
   return options.biasInit === 'zero' && linearisation(activation).intercept === 0;
 }
 

@@ -1,5 +1,6 @@
 /**
  * A plan: everything that is fixed before the search spends anything. Same target and options, same plan.
+ * What follows describes the L+1 construction; the 2L construction is made of several (plan/stage.ts).
  *
  * Rows of source layer 1 (the univariate layer): one kept edge each, or none; its last `constantRows` rows are constants.
  * Rows of source layer ℓ+1 (stands for target layer ℓ): neuron j's pool is rows j·pool … j·pool + pool − 1; then `reserve`
@@ -77,6 +78,8 @@ export interface Plan {
   readonly inputRange: Interval;
   readonly source: SourceNetwork;
   readonly univariate: UnivariatePlan;
+  /** In the 2L construction the univariate layers of target layers 2 … L; none in the L+1 construction. */
+  readonly deeperUnivariates: readonly UnivariatePlan[];
   readonly layers: readonly LayerPlan[];
 }
 

@@ -6,6 +6,7 @@
  */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
+import { wholeSourceLayer } from '../source/source-network.ts';
 import { blockMicroseconds } from './block-cost.ts';
 import { type LayerPlace, layerPlan, neuronBiasTarget, neuronTargets } from './layer-problem.ts';
 import type { LayerProblem, Tile, TileNeuron } from './tile.ts';
@@ -141,7 +142,8 @@ function makeTile(place: LayerPlace, { pass, neurons, problemDigest }: Omit<Pass
     targets.set(neuronTargets(place, neuron), index * size);
     biasTargets[index] = neuronBiasTarget(place, neuron);
   });
-  const tile = { sourceLayer: place.index + 1, pass, neurons, targets, biasTargets };
+  const sourceLayer = wholeSourceLayer(place.plan.source, place.index + 1);
+  const tile = { sourceLayer, pass, neurons, targets, biasTargets };
   return { id: tileId(problemDigest, tile), ...tile };
 }
 

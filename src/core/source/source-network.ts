@@ -22,7 +22,17 @@ export interface SourceLayer {
   readonly biasGain: number;
 }
 
-/** A whole source network of depth L+1; layers[λ−1] is source layer λ. */
+/** Which part of a deeper source is seen as a source of its own (plan/stage.ts). */
+export interface SourceSlice {
+  /** 0-based layer of the deeper source that is layer 0 here. */
+  readonly firstLayer: number;
+  /** Weights of a row of that layer in the deeper source. */
+  readonly rowLength: number;
+  /** The elements col·taps + tap of such a row that are the columns here, in their order; shape [cols]. */
+  readonly elements: Int32Array;
+}
+
+/** A whole source network; layers[λ−1] is source layer λ. */
 export interface SourceNetwork {
   /** Below 2^64. */
   readonly seed: bigint;
@@ -30,6 +40,13 @@ export interface SourceNetwork {
   readonly gridBits: number;
   readonly biasInit: BiasInit;
   readonly layers: readonly SourceLayer[];
+  /** Absent where this is not a part of a deeper source. */
+  readonly slice?: SourceSlice;
+}
+
+/** Returns the 0-based layer that `index` is in the deeper source, if this is a part of one. */
+export function wholeSourceLayer({ slice }: Pick<SourceNetwork, 'slice'>, index: number): number {
+  return (slice?.firstLayer ?? 0) + index;
 }
 
 /** Returns the grid integer q of a 32-bit random number: its upper b bits, less 2^(b−1). */
@@ -52,22 +69,28 @@ export class SourceLayerReader {
   private readonly biases: PhiloxStream;
   private readonly rowLength: number;
   private readonly gridBits: number;
+  /** Where the columns of a sliced layer lie; null where they are the layer's own. */
+  private readonly elements: Int32Array | null;
 
   /** @param index 0-based index of the source layer. */
   constructor(
-    source: Pick<SourceNetwork, 'seed' | 'gridBits'>,
+    source: Pick<SourceNetwork, 'seed' | 'gridBits' | 'slice'>,
     index: number,
     layer: Pick<SourceLayer, 'cols' | 'taps'>,
   ) {
-    this.weights = new PhiloxStream(source.seed, 2 * index);
-    this.biases = new PhiloxStream(source.seed, 2 * index + 1);
-    this.rowLength = layer.cols * layer.taps;
+    const stream = 2 * wholeSourceLayer(source, index);
+    const slice = index === 0 ? source.slice : undefined;
+    this.weights = new PhiloxStream(source.seed, stream);
+    this.biases = new PhiloxStream(source.seed, stream + 1);
+    this.rowLength = slice?.rowLength ?? layer.cols * layer.taps;
+    this.elements = slice?.elements ?? null;
     this.gridBits = source.gridBits;
   }
 
   /** Returns the grid integer of the weight at `element` = col·taps + tap of a row. */
   weight(row: number, element: number): number {
-    return gridInteger(this.weights.at(row * this.rowLength + element), this.gridBits);
+    const place = this.elements === null ? element : (this.elements[element] as number);
+    return gridInteger(this.weights.at(row * this.rowLength + place), this.gridBits);
   }
 
   /** Returns the grid integer of a row's bias; meaningful for uniform biases only. */

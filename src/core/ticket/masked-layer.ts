@@ -4,13 +4,16 @@
  *
  * Source layer 1 takes over the padding of a convolutional first target layer, source layer 2 its strides and dilations: a padded
  * zero passes through φ in layer 1 like any other input, so the intercept φ(0) is the same at the border as inside, and constants reach
- * the border too (ours; with the padding in layer 2 a sigmoid network would be wrong at every border).
+ * the border too (ours; with the padding in layer 2 a sigmoid network would be wrong at every border). So does every univariate layer
+ * of the 2L construction (plan/stage.ts).
  */
 import type { Network, Padding, Pair, Step } from '../network/network.ts';
-import { firstActivation, type LayerView, layerViews } from '../plan/layer-view.ts';
+import { type LayerView, layerViews } from '../plan/layer-view.ts';
+import { constructionOf, type Stage, stagesOf } from '../plan/stage.ts';
 import { type SourceLayer, SourceLayerReader } from '../source/source-network.ts';
 import { keptBits, layerLayout, ownBiasElement } from './layout.ts';
 import type { Ticket } from './ticket.ts';
+import { ticketStage } from './ticket-stage.ts';
 
 /** What one row keeps. It is overwritten by the next reading of its layer. */
 export interface KeptRow {
@@ -45,26 +48,33 @@ export interface MaskedLayer {
 
 /** Returns the source layers of a ticket. `target` gives the geometry and the steps, none of its weights. */
 export function maskedLayers(ticket: Ticket, target: Network): MaskedLayer[] {
-  const views = layerViews(target);
-  return [
-    univariateLayer(ticket, target, views[0]),
-    ...ticket.layers.map((_, index) => deeperLayer(ticket, index, views[index])),
-  ];
+  return stagesOf(target, constructionOf(ticket)).flatMap((stage, index) => {
+    const part = ticketStage(ticket, stage);
+    const views = layerViews(stage.network);
+    return [
+      univariateLayer(ticket, { stage, index, view: views[0] }),
+      ...part.layers.map((_, layer) => deeperLayer(part, layer, views[layer])),
+    ];
+  });
 }
 
-function univariateLayer(ticket: Ticket, target: Network, view: LayerView | undefined): MaskedLayer {
-  const { inputs, constantRows } = ticket.univariate;
-  if (view === undefined) throw new Error('a network has at least one layer');
+function univariateLayer(
+  ticket: Ticket,
+  { stage, index, view }: { stage: Stage; index: number; view: LayerView | undefined },
+): MaskedLayer {
+  const univariate = index === 0 ? ticket.univariate : ticket.deeperUnivariates[index - 1];
+  if (view === undefined || univariate === undefined) throw new Error(`there is no stage ${index}`);
+  const { inputs, constantRows, extendedInput } = univariate;
   const firstConstant = inputs.length - constantRows;
   const rows = Int32Array.from(inputs.keys()).filter(
     (row) => row >= firstConstant || (inputs[row] ?? -1) >= 0,
   );
-  const base = sourceParts(ticket, 0);
+  const base = sourceParts(ticket, stage.firstSourceLayer);
   const kept: KeptRow = { elements: new Int32Array(1), count: 0, keepsBias: false };
   return {
     ...base,
     kind: view.convolution === null ? 'dense' : 'convolution',
-    onesColumn: ticket.univariate.extendedInput ? view.channels : -1,
+    onesColumn: extendedInput ? view.channels : -1,
     rows,
     keptRow: (place) => {
       const row = rows[place] ?? 0;
@@ -78,7 +88,7 @@ function univariateLayer(ticket: Ticket, target: Network, view: LayerView | unde
     strides: [1, 1],
     dilations: [1, 1],
     padding: view.convolution?.padding ?? [0, 0, 0, 0],
-    steps: [{ kind: 'activation', activation: firstActivation(target) }],
+    steps: [{ kind: 'activation', activation: stage.network.univariateActivation }],
   };
 }
 

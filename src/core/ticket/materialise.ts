@@ -1,5 +1,5 @@
 /**
- * The ticket as a pruned network of depth L+1 that can be run: real weights, only the rows that something downstream reads.
+ * The ticket as a pruned network of depth L+1 (or 2L) that can be run: real weights, only the rows that something downstream reads.
  * An input that is extended by a channel of ones is extended after padding, so its edges act as biases and appear as such here.
  */
 import type { Network } from '../network/network.ts';
@@ -9,10 +9,11 @@ import type { Ticket } from './ticket.ts';
 
 /** Returns the pruned network. `target` gives the geometry and the steps, none of its weights. */
 export function materialise(ticket: Ticket, target: Network): SparseNetwork {
+  const sizes = edgesMax(ticket);
   let before: MaskedLayer | null = null;
   const layers: SparseLayer[] = [];
   for (const [index, layer] of maskedLayers(ticket, target).entries()) {
-    layers.push(sparseLayer(layer, { before, edgesMax: edgesMax(ticket, index) }));
+    layers.push(sparseLayer(layer, { before, edgesMax: sizes[index] ?? 0 }));
     before = layer;
   }
   return { inputShape: target.inputShape, inputSteps: target.inputSteps, layers };
@@ -65,11 +66,13 @@ function sparseLayer(
   };
 }
 
-function edgesMax(ticket: Ticket, index: number): number {
-  const layer = ticket.layers[index - 1];
-  return layer === undefined
-    ? ticket.univariate.inputs.length
-    : countBits(layer.masks) + layer.constantElements.length;
+/** Returns at least as many edges as each source layer keeps. */
+function edgesMax({ univariate, deeperUnivariates, layers }: Ticket): number[] {
+  return layers.flatMap(({ masks, constantElements }, index) => {
+    const before = index === 0 ? univariate : deeperUnivariates[index - 1];
+    const own = countBits(masks) + constantElements.length;
+    return before === undefined ? [own] : [before.inputs.length, own];
+  });
 }
 
 /** Returns how many bits are set: as many edges as a layer's masks keep, biases included. */

@@ -6,9 +6,9 @@ import type { Mode, SignGroups } from '../plan/plan.ts';
 import type { SourceNetwork } from '../source/source-network.ts';
 import type { Rule } from '../subset-sum/problem.ts';
 
-/** What is kept of source layer 1. */
+/** What is kept of source layer 1, or of another univariate source layer. */
 export interface UnivariateTicket {
-  /** The one input each row keeps, −1 for none; shape [rows]. */
+  /** The one input each row keeps, as col·taps + tap, −1 for none; shape [rows]. */
   readonly inputs: Int32Array;
   /** The last rows are constants: they keep their bias, or (extended input) their edge to the input that is 1. */
   readonly constantRows: number;
@@ -38,7 +38,10 @@ export interface TicketLayer {
   readonly biasTolerance: number;
 }
 
-/** A whole ticket. layers[ℓ−1] stands for target layer ℓ and masks source layer ℓ+1. */
+/**
+ * A whole ticket. layers[ℓ−1] stands for target layer ℓ and masks source layer ℓ+1, in the 2L construction source layer 2ℓ
+ * (plan/stage.ts).
+ */
 export interface Ticket {
   readonly mode: Mode;
   readonly epsilon: number;
@@ -49,5 +52,7 @@ export interface Ticket {
   readonly targetSha256: string;
   readonly source: SourceNetwork;
   readonly univariate: UnivariateTicket;
+  /** In the 2L construction source layers 3, 5, …; none in the L+1 construction. */
+  readonly deeperUnivariates: readonly UnivariateTicket[];
   readonly layers: readonly TicketLayer[];
 }

@@ -3,7 +3,7 @@
  * and intervals of what the target's neurons can give over the declared input box.
  */
 import { type Activation, type Interval, linearisation, remainderRange } from '../network/activation.ts';
-import { hull, linearIntervals, readsPadding, stepsInterval } from '../network/intervals.ts';
+import { hull, type LayerIntervals, networkIntervals } from '../network/intervals.ts';
 import type { Network } from '../network/network.ts';
 import {
   type ConstantEdge,
@@ -14,14 +14,20 @@ import {
 } from '../plan/constants.ts';
 import { firstActivation, type LayerView, layerViews } from '../plan/layer-view.ts';
 import { groupSlope } from '../plan/plan.ts';
-import { SourceLayerReader } from '../source/source-network.ts';
+import { constructionOf, type Stage, stagesOf } from '../plan/stage.ts';
+import { SourceLayerReader, wholeSourceLayer } from '../source/source-network.ts';
 import { type LayerLayout, layerLayout } from '../ticket/layout.ts';
 import type { Ticket } from '../ticket/ticket.ts';
+import { ticketStage } from '../ticket/ticket-stage.ts';
 import { referenceNetwork } from './quantise.ts';
+import type { ColumnErrors } from './verify-rows.ts';
 
 /** One layer, ready to be checked row by row. */
 export interface LayerContext {
+  /** 0-based target layer of its stage. */
   readonly index: number;
+  /** The source layer that stands for it, λ ≥ 2. */
+  readonly sourceLayer: number;
   readonly view: LayerView;
   readonly layout: LayerLayout;
   readonly reader: SourceLayerReader;
@@ -33,7 +39,7 @@ export interface LayerContext {
   readonly biasScale: number;
   /** Values of the constants by element. */
   readonly constants: ReadonlyMap<number, number>;
-  /** What each input channel can be, padded zeros included; shape [channels]. */
+  /** What each input channel of the ticket's layer can be, padded zeros included; shape [channels]. */
   readonly inputs: readonly Interval[];
   /** What each target neuron can be before the steps; shape [neurons]. */
   readonly linear: readonly Interval[];
@@ -52,51 +58,67 @@ export interface UnivariateContext {
   readonly remainderHigh: Float64Array;
 }
 
-/** Everything that is the same for all layers. */
+/** Everything that is the same for all layers of one stage; a ticket of the L+1 construction is one stage (plan/stage.ts). */
 export interface TicketContext {
   readonly ticket: Ticket;
   readonly network: Network;
   readonly activation: Activation;
   readonly views: readonly LayerView[];
-  /** Intervals of what each layer's input channels and neurons can be. */
-  readonly intervals: readonly {
-    readonly inputs: readonly Interval[];
-    readonly linear: readonly Interval[];
-  }[];
+  /** Intervals of what the target's layers read and give, by input channel and neuron of the stage. */
+  readonly intervals: readonly LayerIntervals[];
+  readonly stage: Stage;
+  readonly whole: WholeContext;
 }
 
-/** Returns the context of a ticket against its target, or against the quantised target in exact mode. */
+/** What all stages of a ticket share. */
+interface WholeContext {
+  readonly ticket: Ticket;
+  readonly stages: readonly Stage[];
+  readonly intervals: readonly LayerIntervals[];
+}
+
+/** Returns the context of a ticket's first stage against its target, or against the quantised target in exact mode. */
 export function ticketContext(ticket: Ticket, target: Network): TicketContext {
   const network = referenceNetwork(target, ticket);
-  const views = layerViews(network);
+  const stages = stagesOf(network, constructionOf(ticket));
+  return contextOf({ ticket, stages, intervals: networkIntervals(network, ticket.inputRange) }, 0);
+}
+
+/** Returns the context of another stage of the same ticket. The stages before it must have been found sound. */
+export function stageContext({ whole }: TicketContext, index: number): TicketContext {
+  return contextOf(whole, index);
+}
+
+function contextOf(whole: WholeContext, index: number): TicketContext {
+  const stage = whole.stages[index];
+  if (stage === undefined) throw new Error(`there is no stage ${index}`);
+  const { network, firstLayer, positions } = stage;
+  const intervals = whole.intervals
+    .slice(firstLayer, firstLayer + network.layers.length)
+    .map(({ inputs, linear }, layer) => ({
+      inputs: layer === 0 ? eachRepeated(inputs, positions) : inputs,
+      linear,
+    }));
   return {
-    ticket,
+    ticket: ticketStage(whole.ticket, stage),
     network,
     activation: firstActivation(network),
-    views,
-    intervals: layerIntervals(network, views, ticket.inputRange),
+    views: layerViews(network),
+    intervals,
+    stage,
+    whole,
   };
 }
 
-function layerIntervals(
-  network: Network,
-  views: readonly LayerView[],
-  inputRange: Interval,
-): TicketContext['intervals'] {
-  let inputs: readonly Interval[] = Array.from({ length: views[0]?.channels ?? 0 }, () =>
-    stepsInterval(network.inputSteps, inputRange),
-  );
-  return network.layers.map((layer) => {
-    const padded = readsPadding(layer.linear);
-    const linear = linearIntervals(layer.linear, inputs);
-    const result = { inputs: inputs.map((input) => (padded ? hull(input, [0, 0]) : input)), linear };
-    inputs = linear.map((interval) => stepsInterval(layer.steps, interval));
-    return result;
-  });
+function eachRepeated<T>(values: readonly T[], times: number): readonly T[] {
+  return times === 1 ? values : values.flatMap((value) => Array.from({ length: times }, () => value));
 }
 
-/** Returns the context of target layer `index`. Costs a pass over the layer's bits and constants. */
-export function layerContext(context: TicketContext, index: number): LayerContext {
+/**
+ * Returns the context of target layer `index` of a stage. Costs a pass over the layer's bits and constants.
+ * @param errors of the inputs of a stage behind the first one, by input channel; absent where the inputs are the target's own.
+ */
+export function layerContext(context: TicketContext, index: number, errors?: ColumnErrors): LayerContext {
   const { ticket, views, intervals } = context;
   const view = views[index];
   const range = intervals[index];
@@ -105,11 +127,14 @@ export function layerContext(context: TicketContext, index: number): LayerContex
     throw new Error(`there is no layer ${index}`);
   const layout = layerLayout(ticket, index, view);
   const half = 2 ** (ticket.source.gridBits - 1);
-  const univariate = index === 0 ? univariateContext(context, layout, range.inputs) : null;
+  const inputs =
+    index === 0 && errors !== undefined ? movedInputs(context, range.inputs, errors) : range.inputs;
+  const univariate = index === 0 ? univariateContext(context, layout, inputs) : null;
   const firstGain = (ticket.source.layers[0]?.gain ?? 1) / half;
   const slope = univariate === null ? 1 : firstGain * groupSlope(ticket.univariate.signGroups, univariate);
   return {
     index,
+    sourceLayer: wholeSourceLayer(ticket.source, index + 1) + 1,
     view,
     layout,
     reader: new SourceLayerReader(ticket.source, index + 1, source),
@@ -117,10 +142,24 @@ export function layerContext(context: TicketContext, index: number): LayerContex
     sampleScale: (source.gain / half) * slope,
     biasScale: source.biasGain / half,
     constants: new Map(edgesInto(context, index).map(({ element, value }) => [element, value])),
-    inputs: range.inputs,
+    inputs,
     linear: range.linear,
     univariate,
   };
+}
+
+/** What the ticket gives where the target gives `inputs`, within what the steps before can give at all. */
+function movedInputs(
+  { stage }: TicketContext,
+  inputs: readonly Interval[],
+  errors: ColumnErrors,
+): readonly Interval[] {
+  if (stage.possible === null) return inputs;
+  const [least, most] = hull(stage.possible, [0, 0]);
+  return inputs.map(([low, high], channel) => [
+    Math.max(least, low + (errors.low[channel] ?? 0)),
+    Math.min(most, high + (errors.high[channel] ?? 0)),
+  ]);
 }
 
 function univariateContext(

@@ -6,8 +6,9 @@ import { sourceRowsMax } from '../limits.ts';
 import { linearisation } from '../network/activation.ts';
 import { stepsInterval } from '../network/intervals.ts';
 import type { Network } from '../network/network.ts';
-import { firstActivation, type LayerView, layerViews } from '../plan/layer-view.ts';
-import { SourceLayerReader } from '../source/source-network.ts';
+import { firstActivation, type LayerView } from '../plan/layer-view.ts';
+import { constructionOf, sourceLayerOf } from '../plan/stage.ts';
+import { SourceLayerReader, wholeSourceLayer } from '../source/source-network.ts';
 import { layerLayout } from '../ticket/layout.ts';
 import type { Ticket } from '../ticket/ticket.ts';
 import { edgesInto, layerContext, type TicketContext } from './layer-context.ts';
@@ -20,21 +21,32 @@ const equalWithin = 1e-12;
 export function ticketFault(ticket: Ticket, target: Network, targetSha256: string): string | null {
   if (ticket.targetSha256 !== targetSha256)
     return `the ticket was made for the target ${ticket.targetSha256.slice(0, 16)}…, this one is ${targetSha256.slice(0, 16)}…`;
-  if (
-    ticket.layers.length !== target.layers.length ||
-    ticket.source.layers.length !== target.layers.length + 1
-  )
-    return `the source has ${ticket.source.layers.length} layers and masks for ${ticket.layers.length}, expected ${target.layers.length + 1} and ${target.layers.length}`;
+  const depth = target.layers.length;
+  const sourceDepth = sourceLayerOf(constructionOf(ticket), depth - 1) + 1;
+  if (ticket.layers.length !== depth || ticket.source.layers.length !== sourceDepth)
+    return `the source has ${ticket.source.layers.length} layers and masks for ${ticket.layers.length}, expected ${sourceDepth} and ${depth}`;
+  const univariates = ticket.deeperUnivariates.length;
+  if (univariates > 0 && univariates !== depth - 1)
+    return `there are ${univariates} univariate layers behind the first, expected none or ${depth - 1}`;
   if (ticket.mode === 'tolerance' ? !(ticket.epsilon > 0 && ticket.epsilon < 1) : ticket.epsilon !== 0)
     return `the tolerance is ${ticket.epsilon}, which ${ticket.mode} mode does not have`;
   if (!(ticket.inputRange[0] <= ticket.inputRange[1]))
     return `the input range [${ticket.inputRange.join(', ')}] is empty`;
-  const views = layerViews(target);
-  return univariateFault(ticket, target, views) ?? shapesFault(ticket, views);
+  return null;
+}
+
+/** Returns what is wrong with the shapes of one stage and with its univariate layer. The stages before it must be sound. */
+export function stageFault({ ticket, network, views, stage, whole }: TicketContext): string | null {
+  const before = whole.ticket.source.layers[stage.firstSourceLayer - 1];
+  const first = whole.ticket.source.layers[stage.firstSourceLayer];
+  if (before !== undefined && (first?.cols !== before.rows || first.taps !== stage.positions))
+    return `source layer ${stage.firstSourceLayer + 1} has another shape than rows × ${before.rows} × ${stage.positions}`;
+  return univariateFault(ticket, network, views) ?? shapesFault(ticket, views);
 }
 
 function univariateFault(ticket: Ticket, target: Network, views: readonly LayerView[]): string | null {
   const { inputs, constantRows, extendedInput, signGroups } = ticket.univariate;
+  const where = `source layer ${wholeSourceLayer(ticket.source, 1)}`;
   const layer = ticket.source.layers[0];
   const channels = views[0]?.channels ?? 0;
   const cols = channels + (extendedInput ? 1 : 0);
@@ -45,25 +57,28 @@ function univariateFault(ticket: Ticket, target: Network, views: readonly LayerV
     layer.rows !== inputs.length ||
     constantRows > layer.rows
   )
-    return `source layer 1 has another shape than ${inputs.length} × ${cols}`;
+    return `${where} has another shape than ${inputs.length} × ${cols}`;
   const firstConstant = layer.rows - constantRows;
   const bad = inputs.findIndex((input, row) =>
     row < firstConstant ? input < -1 || input >= channels : input !== (extendedInput ? cols - 1 : -1),
   );
-  if (bad >= 0) return `source layer 1, row ${bad} keeps the input ${inputs[bad]}, which it may not`;
+  if (bad >= 0) return `${where}, row ${bad} keeps the input ${inputs[bad]}, which it may not`;
+  if (extendedInput && ticket.source.slice !== undefined)
+    return `${where} extends its input, which only the first layer may`;
   if (extendedInput && ticket.source.biasInit === 'uniform')
     return 'the input is extended although the source has biases';
   const { slopePositive, slopeNegative } = linearisation(firstActivation(target));
   const low = stepsInterval(target.inputSteps, ticket.inputRange)[0];
   if (signGroups === 'any' && slopePositive !== slopeNegative)
-    return 'the first layer has one block per weight, but its activation needs one per sign';
+    return `${where} has one block per weight, but its activation needs one per sign`;
   if (signGroups === 'positive' && low < 0)
-    return `the first layer relies on inputs ≥ 0, but the declared input range begins at ${low}`;
+    return `${where} relies on inputs ≥ 0, but their range begins at ${low}`;
   return signGroups === 'positive' ? negativeFault(ticket) : null;
 }
 
 /** φ is not linear across 0 there: a row of negative weight gives m₋·u·x or nothing, where the residuals count on m₊·u·x. */
 function negativeFault({ source, univariate: { inputs, constantRows } }: Ticket): string | null {
+  const where = `source layer ${wholeSourceLayer(source, 1)}`;
   const layer = source.layers[0];
   if (layer === undefined) return 'the source has no layers';
   const reader = new SourceLayerReader(source, 0, layer);
@@ -72,24 +87,25 @@ function negativeFault({ source, univariate: { inputs, constantRows } }: Ticket)
     .findIndex((input, row) => input >= 0 && reader.weight(row, input) < 0);
   return negative < 0
     ? null
-    : `source layer 1, row ${negative} has a negative weight, but only positive ones may serve inputs ≥ 0`;
+    : `${where}, row ${negative} has a negative weight, but only positive ones may serve inputs ≥ 0`;
 }
 
 function shapesFault(ticket: Ticket, views: readonly LayerView[]): string | null {
   for (const [index, view] of views.entries()) {
     const layer = ticket.source.layers[index + 1];
     const before = ticket.source.layers[index];
+    const where = `source layer ${wholeSourceLayer(ticket.source, index + 2)}`;
     if (layer === undefined || before === undefined || layer.cols !== before.rows || layer.taps !== view.taps)
-      return `source layer ${index + 2} has another shape than rows × ${before?.rows} × ${view.taps}`;
+      return `${where} has another shape than rows × ${before?.rows} × ${view.taps}`;
     if (layer.rows > sourceRowsMax)
-      return `source layer ${index + 2} has ${layer.rows} rows, expected at most ${sourceRowsMax}`;
+      return `${where} has ${layer.rows} rows, expected at most ${sourceRowsMax}`;
   }
   return null;
 }
 
 /** Returns what is wrong with one layer of a ticket whose earlier layers are sound. */
 export function layerFault(context: TicketContext, index: number): string | null {
-  const where = `source layer ${index + 2}`;
+  const where = `source layer ${wholeSourceLayer(context.ticket.source, index + 2)}`;
   const fault =
     rowsFault(context, index) ??
     masksFault(context, index) ??

@@ -6,6 +6,10 @@
  *
  *     z′ − z = Σ_i r_i·x_i + Σ_k v_k·e_k + r_bias  [+ Σ_k v_k·ρ_k in the first layer, ρ_k the remainder of φ in row k]
  *
+ * Behind a univariate layer whose inputs err by e_i (2L construction), with x′_i = x_i + e_i:
+ *
+ *     z′ − z = Σ_i r_i·x′_i + Σ_i w_ji·e_i + r_bias + Σ_k v_k·ρ_k(x′)
+ *
  * Each term is bounded by interval arithmetic over the declared input box (mathematics.md §10.3; the per-term form is ours).
  * Integer sums are exact: |u·v| ≤ 2^46, at most 40 terms, stays below 2^53.
  */
@@ -16,7 +20,10 @@ import type { Ticket, TicketLayer } from '../ticket/ticket.ts';
 import { errorBehindSteps } from './errors-of-steps.ts';
 import type { LayerContext } from './layer-context.ts';
 
-/** Errors of the copies that a layer reads, by source column: copy − target lies in [low[c], high[c]]. */
+/**
+ * Errors of the copies that a layer reads, by source column: copy − target lies in [low[c], high[c]]. Behind a univariate layer: errors
+ * of that layer's inputs, by input channel.
+ */
 export interface ColumnErrors {
   readonly low: Float64Array;
   readonly high: Float64Array;
@@ -147,6 +154,8 @@ class RowVerifier {
           `neuron ${neuron}, row ${row}, ${this.place(position)}: residual ${residual}, tolerance ${this.tolerance}`,
         );
       this.residualMax = Math.max(this.residualMax, Math.abs(residual));
+      if (this.context.univariate !== null && block % (signs * view.taps) < view.taps)
+        this.addInputError(target, Math.floor(position / view.taps));
       if (signs === 1) this.addResidual(residual, Math.floor(position / view.taps));
       else this.collectSigns(block, residual);
     }
@@ -187,6 +196,11 @@ class RowVerifier {
         );
     }
     return sum;
+  }
+
+  /** Once a weight: with sign groups, at the positive blocks. */
+  private addInputError(weight: number, channel: number): void {
+    this.addProduct(weight, this.errors.low[channel] ?? 0, this.errors.high[channel] ?? 0);
   }
 
   private addColumnError(weight: number, element: number): void {
@@ -278,6 +292,6 @@ class RowVerifier {
   }
 
   private reject(reason: string): void {
-    this.fault ??= `source layer ${this.context.index + 2}, ${reason}`;
+    this.fault ??= `source layer ${this.context.sourceLayer}, ${reason}`;
   }
 }

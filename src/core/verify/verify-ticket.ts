@@ -11,8 +11,14 @@ import { readsPadding } from '../network/intervals.ts';
 import type { Network } from '../network/network.ts';
 import { copyOffsets } from '../ticket/layout.ts';
 import type { Ticket, TicketLayer } from '../ticket/ticket.ts';
-import { type LayerContext, layerContext, type TicketContext, ticketContext } from './layer-context.ts';
-import { layerFault, ticketFault } from './ticket-structure.ts';
+import {
+  type LayerContext,
+  layerContext,
+  stageContext,
+  type TicketContext,
+  ticketContext,
+} from './layer-context.ts';
+import { layerFault, stageFault, ticketFault } from './ticket-structure.ts';
 import { type ColumnErrors, type RowRange, type RowsReport, verifyRows } from './verify-rows.ts';
 
 /** What verification found out about one target layer. */
@@ -58,38 +64,92 @@ export async function verifyTicket(
 ): Promise<TicketVerdict> {
   const structural = ticketFault(ticket, target.network, target.sha256);
   if (structural !== null) return refusal(structural);
-  const context = ticketContext(ticket, target.network);
-  const run = check ?? localCheck(ticket, context);
-  const layers: LayerVerdict[] = [];
-  let errors: ColumnErrors = noErrors(ticket.source.layers[0]?.rows ?? 0);
-  let linearisationBound = 0;
-  let certifiedBound = 0;
-  for (const [index, layer] of ticket.layers.entries()) {
-    const fault = layerFault(context, index);
-    if (fault !== null) return { ...refusal(fault), layers };
-    const reports = await checkLayer(layer, index, { run, errors });
-    const wrong = reports.find((report) => report.fault !== null);
-    layers.push(summary(layer, reports));
-    if (wrong !== undefined) return { ...refusal(wrong.fault ?? ''), layers };
-    linearisationBound = reports.reduce(
-      (max, report) => Math.max(max, report.remainderMax),
-      linearisationBound,
-    );
-    const low = Float64Array.from(reports.flatMap((report) => [...report.errorLow]));
-    const high = Float64Array.from(reports.flatMap((report) => [...report.errorHigh]));
-    certifiedBound = low.reduce((max, value, row) => Math.max(max, -value, high[row] ?? 0), 0);
-    errors = spread(layer, ticket.source.layers[index + 1]?.rows ?? 0, { low, high });
-    const next = target.network.layers[index + 1];
-    if (next !== undefined && readsPadding(next.linear)) includeZero(errors);
+  const first = ticketContext(ticket, target.network);
+  const walk = new TicketWalk(target.network, check ?? localCheck(first));
+  for (const index of first.whole.stages.keys()) {
+    const fault = await walk.stage(index === 0 ? first : stageContext(first, index));
+    if (fault !== null) return { ...refusal(fault), layers: walk.layers };
   }
+  const { layers, keptBesides, certifiedBound, linearisationBound } = walk;
   return {
     fault: null,
     layers,
-    keptEdges: layers.reduce((sum, layer) => sum + layer.keptEdges, keptBesides(ticket, context)),
+    keptEdges: layers.reduce((sum, layer) => sum + layer.keptEdges, keptBesides),
     blocks: layers.reduce((sum, layer) => sum + layer.blocks, 0),
     certifiedBound: orInfinity(certifiedBound),
     linearisationBound: orInfinity(linearisationBound),
   };
+}
+
+/** Checks stage by stage and layer by layer, and carries the errors of what is checked to what reads it. */
+class TicketWalk {
+  readonly layers: LayerVerdict[] = [];
+  /** Edges and biases kept in univariate and constant rows. */
+  keptBesides = 0;
+  certifiedBound = 0;
+  linearisationBound = 0;
+  private readonly target: Network;
+  private readonly run: RowsCheck;
+  /** Of the layer checked last, by copy; null before the first. */
+  private before: ColumnErrors | null = null;
+
+  constructor(target: Network, run: RowsCheck) {
+    this.target = target;
+    this.run = run;
+  }
+
+  /** Returns what is wrong with a stage, or null. */
+  async stage(context: TicketContext): Promise<string | null> {
+    const fault = stageFault(context);
+    if (fault !== null) return fault;
+    let errors = this.inputErrors(context);
+    for (const [index, layer] of context.ticket.layers.entries()) {
+      const wrong = layerFault(context, index) ?? (await this.layer(context, { index, layer, errors }));
+      if (wrong !== null) return wrong;
+      errors = spread(layer, context.ticket.source.layers[index + 1]?.rows ?? 0, this.before ?? noErrors(0));
+      this.includePadding(errors, context.stage.firstLayer + index + 1);
+    }
+    this.keptBesides += keptBesides(context.ticket, context);
+    return null;
+  }
+
+  private async layer(
+    { stage }: TicketContext,
+    { index, layer, errors }: { index: number; layer: TicketLayer; errors: ColumnErrors },
+  ): Promise<string | null> {
+    const reports = await checkLayer(layer, stage.firstLayer + index, { run: this.run, errors });
+    const wrong = reports.find((report) => report.fault !== null);
+    this.layers.push(summary(layer, reports));
+    if (wrong !== undefined) return wrong.fault ?? '';
+    this.linearisationBound = reports.reduce(
+      (max, report) => Math.max(max, report.remainderMax),
+      this.linearisationBound,
+    );
+    const low = Float64Array.from(reports.flatMap((report) => [...report.errorLow]));
+    const high = Float64Array.from(reports.flatMap((report) => [...report.errorHigh]));
+    this.certifiedBound = low.reduce((max, value, row) => Math.max(max, -value, high[row] ?? 0), 0);
+    this.before = { low, high };
+    return null;
+  }
+
+  /** Errors of a stage's inputs: the stage before has one copy of each neuron, which gives `positions` of them. */
+  private inputErrors({ ticket, stage, views }: TicketContext): ColumnErrors {
+    if (this.before === null) return noErrors(ticket.source.layers[0]?.rows ?? 0);
+    const { low, high } = this.before;
+    const errors = noErrors(views[0]?.channels ?? 0);
+    for (let input = 0; input < errors.low.length; input++) {
+      const neuron = Math.floor(input / stage.positions);
+      errors.low[input] = low[neuron] ?? 0;
+      errors.high[input] = high[neuron] ?? 0;
+    }
+    this.includePadding(errors, stage.firstLayer);
+    return errors;
+  }
+
+  private includePadding(errors: ColumnErrors, layer: number): void {
+    const next = this.target.layers[layer];
+    if (next !== undefined && readsPadding(next.linear)) includeZero(errors);
+  }
 }
 
 /** Where intervals overflow, 0 · ∞ leaves no number: nothing is certified. */
@@ -107,13 +167,24 @@ export function neuronsOfCopies(layer: TicketLayer): Int32Array {
   return neurons;
 }
 
-/** Returns a check that runs here, building each layer's context once. */
-export function localCheck(ticket: Ticket, context: TicketContext): RowsCheck {
-  let current: LayerContext | undefined;
+/** Returns a check that runs here, building each layer's context once. Layers must come in order, each one sound. */
+export function localCheck(first: TicketContext): RowsCheck {
+  let stage = first;
+  let current: { index: number; context: LayerContext } | undefined;
   return (index, range, errors) => {
-    if (current?.index !== index) current = layerContext(context, index);
-    return Promise.resolve(verifyRows(ticket, current, range, errors));
+    if (current?.index !== index) {
+      stage = stageOfLayer(stage, index);
+      const isMoved = stage.stage.firstLayer === index && index > 0;
+      const context = layerContext(stage, index - stage.stage.firstLayer, isMoved ? errors : undefined);
+      current = { index, context };
+    }
+    return Promise.resolve(verifyRows(stage.ticket, current.context, range, errors));
   };
+}
+
+function stageOfLayer(context: TicketContext, layer: number): TicketContext {
+  const index = context.whole.stages.findLastIndex(({ firstLayer }) => firstLayer <= layer);
+  return context.whole.stages[index] === context.stage ? context : stageContext(context, index);
 }
 
 function checkLayer(
