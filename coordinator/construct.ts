@@ -8,7 +8,6 @@
  */
 import { failure } from '../src/core/errors.ts';
 import type { Network } from '../src/core/network/network.ts';
-import { biasRounding } from '../src/core/plan/bias-plan.ts';
 import {
   type ConstantNeuron,
   chooseConstantEdges,
@@ -52,7 +51,7 @@ import {
 } from '../src/core/ticket/merge.ts';
 import type { Ticket, TicketLayer } from '../src/core/ticket/ticket.ts';
 import { type TileVerdict, verifyTile } from '../src/core/verify/verify-tile.ts';
-import { joinStages, type StageConstruction } from './join-stages.ts';
+import { joinStages, type StageConstruction, ticketLayer } from './join-stages.ts';
 import type { TileObserver } from './tile-observer.ts';
 
 /** Keeps tile results across restarts, by tile id. */
@@ -126,19 +125,22 @@ export async function construct(
   const parts: StageConstruction[] = [];
   for (const stage of stagesOf(network, constructionOf(plan))) {
     const copyRows = parts.at(-1)?.layers.at(-1)?.copyRows ?? null;
-    const onEvent = (event: ConstructEvent): void =>
-      options.onEvent({ ...event, layer: stage.firstLayer + event.layer });
-    parts.push(
-      await constructStage(stagePlan(plan, stage, copyRows), stage.network, { ...options, onEvent }),
-    );
+    const { network, firstLayer } = stage;
+    parts.push(await constructStage(stagePlan(plan, stage, copyRows), network, { ...options, firstLayer }));
   }
   return joinStages(plan, parts, options.targetSha256);
+}
+
+/** What one stage (plan/stage.ts) is constructed with. */
+interface StageOptions extends ConstructOptions {
+  /** 0-based target layer that the stage begins with. */
+  readonly firstLayer: number;
 }
 
 async function constructStage(
   plan: Plan,
   network: Network,
-  options: ConstructOptions,
+  options: StageOptions,
 ): Promise<StageConstruction> {
   const views = layerViews(network);
   const inputs = assignInputs(plan, views[0]?.usedChannels ?? new Uint8Array(0));
@@ -244,7 +246,7 @@ function wantedCopies(place: LayerPlace, next: LayerView | undefined): Int32Arra
 
 async function solveLayer(
   place: LayerPlace,
-  { problem, wanted, options }: { problem: LayerProblem; wanted: Int32Array; options: ConstructOptions },
+  { problem, wanted, options }: { problem: LayerProblem; wanted: Int32Array; options: StageOptions },
 ): Promise<{ sealed: SealedLayer; blocks: number }> {
   const run = new LayerRun(place, {
     problem,
@@ -281,20 +283,23 @@ class LayerRun {
   private readonly copiesWanted: number;
   private readonly place: LayerPlace;
   private readonly problem: LayerProblem;
-  private readonly options: ConstructOptions;
+  private readonly options: StageOptions;
+  /** 0-based target layer, of the whole network. */
+  private readonly layer: number;
   private readonly problemDigest: string;
 
   constructor(
     place: LayerPlace,
-    run: { problem: LayerProblem; options: ConstructOptions; copiesWanted: number },
+    run: { problem: LayerProblem; options: StageOptions; copiesWanted: number },
   ) {
     this.place = place;
     this.problem = run.problem;
     this.options = run.options;
+    this.layer = run.options.firstLayer + place.index;
     this.copiesWanted = run.copiesWanted;
     this.problemDigest = layerProblemDigest(run.problem);
     this.copyCounts = new Int32Array(place.view.neurons);
-    this.options.observer?.begun(place.index);
+    this.options.observer?.begun(this.layer);
     this.report('layer', { pass: 0, blocks: 0, resumed: false });
   }
 
@@ -308,7 +313,7 @@ class LayerRun {
     const tileBlocks = options.tileBlocks ?? tileBlocksFor(this.problem);
     const tiles = cutTiles(this.place, { pass, neurons, problemDigest, tileBlocks });
     this.tilesKnown += tiles.length;
-    options.observer?.cut(this.place.index, tiles);
+    options.observer?.cut(this.layer, tiles);
     const waiting = tiles[Symbol.iterator]();
     const verified = new Map<string, VerifiedTile>();
     const lane = async (): Promise<void> => {
@@ -350,7 +355,7 @@ class LayerRun {
     this.blocks += blocks;
     const { observer } = this.options;
     const solved = { problem: this.problem, tile, result: verified.result, blocks, isResumed: resumed };
-    observer?.done(this.place.index, solved);
+    observer?.done(this.layer, solved);
     this.report('tile', { pass: tile.pass, blocks, resumed });
     return verified;
   }
@@ -359,8 +364,8 @@ class LayerRun {
     kind: ConstructEvent['kind'],
     event: Pick<ConstructEvent, 'pass' | 'blocks' | 'resumed'>,
   ): void {
-    const { copies, copiesWanted, tilesDone, tilesKnown, place } = this;
-    this.options.onEvent({ kind, layer: place.index, copies, copiesWanted, tilesDone, tilesKnown, ...event });
+    const { layer, copies, copiesWanted, tilesDone, tilesKnown } = this;
+    this.options.onEvent({ kind, layer, copies, copiesWanted, tilesDone, tilesKnown, ...event });
   }
 }
 
@@ -378,28 +383,4 @@ function checkShortfall(place: LayerPlace, wanted: Int32Array, sealed: SealedLay
       `Cannot complete layer ${place.view.layer.name}: ${dead} of ${place.view.neurons} neurons have no copy and ${missing} copies are missing in all, expected 0; try a smaller --failure-probability, more --copies or another --seed`,
     );
   return missing;
-}
-
-function ticketLayer(
-  place: LayerPlace,
-  {
-    problem,
-    sealed,
-    constantElements,
-  }: { problem: LayerProblem; sealed: SealedLayer; constantElements: readonly number[] },
-): TicketLayer {
-  const { biasTolerance, biasUnit, biasQuantum, biasBlockSize, weightUnit } = layerPlan(place);
-  const exact = place.plan.mode === 'exact';
-  const { copyCounts, copyRows, masks } = sealed;
-  return {
-    copyCounts,
-    copyRows,
-    masks,
-    biasElements: problem.bias.elements,
-    ownBias: problem.bias.ownScale !== 0,
-    constantElements: Int32Array.from(constantElements),
-    weightQuantum: exact ? weightUnit : 0,
-    biasQuantum,
-    biasTolerance: biasQuantum > 0 ? 0 : (biasTolerance + biasRounding(biasBlockSize)) * biasUnit,
-  };
 }

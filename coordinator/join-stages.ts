@@ -1,5 +1,9 @@
 /** The ticket of a construction from what its stages found. */
+import { biasRounding } from '../src/core/plan/bias-plan.ts';
+import { type LayerPlace, layerPlan } from '../src/core/plan/layer-problem.ts';
 import type { Plan } from '../src/core/plan/plan.ts';
+import type { LayerProblem } from '../src/core/plan/tile.ts';
+import type { SealedLayer } from '../src/core/ticket/merge.ts';
 import type { TicketLayer, UnivariateTicket } from '../src/core/ticket/ticket.ts';
 import type { Construction } from './construct.ts';
 
@@ -36,5 +40,30 @@ export function joinStages(
     missedRows: total((part) => part.missedRows),
     blocks: total((part) => part.blocks),
     missingCopies: total((part) => part.missingCopies),
+  };
+}
+
+/** Returns what is kept of the source layer that stands for a target layer. */
+export function ticketLayer(
+  place: LayerPlace,
+  {
+    problem,
+    sealed,
+    constantElements,
+  }: { problem: LayerProblem; sealed: SealedLayer; constantElements: readonly number[] },
+): TicketLayer {
+  const { biasTolerance, biasUnit, biasQuantum, biasBlockSize, weightUnit } = layerPlan(place);
+  const exact = place.plan.mode === 'exact';
+  const { copyCounts, copyRows, masks } = sealed;
+  return {
+    copyCounts,
+    copyRows,
+    masks,
+    biasElements: problem.bias.elements,
+    ownBias: problem.bias.ownScale !== 0,
+    constantElements: Int32Array.from(constantElements),
+    weightQuantum: exact ? weightUnit : 0,
+    biasQuantum,
+    biasTolerance: biasQuantum > 0 ? 0 : (biasTolerance + biasRounding(biasBlockSize)) * biasUnit,
   };
 }
