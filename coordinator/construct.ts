@@ -56,7 +56,7 @@ import type { TileObserver } from './tile-observer.ts';
 
 /** Keeps tile results across restarts, by tile id. */
 export interface TileStore {
-  read(tileId: string): Promise<TileResult | undefined>;
+  read(problem: LayerProblem, tile: Tile): Promise<TileResult | undefined>;
   write(result: TileResult): Promise<void>;
 }
 
@@ -327,7 +327,7 @@ class LayerRun {
   private async solve(tile: Tile): Promise<VerifiedTile> {
     const { solver, store, signal } = this.options;
     signal.throwIfAborted();
-    const stored = await store.read(tile.id);
+    const stored = await store.read(this.problem, tile);
     const kept = stored === undefined ? undefined : this.verify(tile, stored);
     if (kept?.kind === 'verified') return this.count(tile, kept.tile, true);
     const result = await solver.solve(this.problem, tile);

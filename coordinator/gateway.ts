@@ -145,6 +145,7 @@ async function openService(
     solver,
     leaseKey: randomBytes(32),
     checkOneIn: options.checkOneIn ?? checkOneInDefault,
+    form: 'coded',
     isRunning: (job) => jobs?.stateOf(job)?.state === 'running',
     nowMs,
     log: live.log,

@@ -50,6 +50,7 @@ export function openInProcess(options: InProcessOptions): InProcessCoordinator {
     solver,
     leaseKey: randomBytes(32),
     checkOneIn,
+    form: 'plain',
     isRunning: () => true,
     nowMs,
     log,
@@ -70,7 +71,6 @@ export function openInProcess(options: InProcessOptions): InProcessCoordinator {
           access: null,
           isPage: false,
           frameBytesMax: workerFrameBytesMax,
-          form: 'plain',
         } as const;
         const session = new GatewaySession(transport, origin, setting);
         return { onMessage: (bytes) => session.onMessage(bytes), onClose: () => session.onClose() };

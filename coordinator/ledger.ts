@@ -100,7 +100,7 @@ export type LedgerEvent =
       /** The result may claim rows without a subset; `verified` tells for sure, since only then it has been decoded. */
       readonly claimsMisses: boolean;
     }
-  /** `digest`: SHA-256 of the result's one encoding (core/format/tile-result.ts), so that equal results have equal digests. */
+  /** `digest`: SHA-256 of the result as it is kept (engine/stored-result.ts), of which there is one, so that equal results have equal digests. */
   | {
       readonly kind: 'verified';
       readonly result: string;

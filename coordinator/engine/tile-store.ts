@@ -1,18 +1,18 @@
 /** An engine as the store of one construction's tile results. */
-import { decodeTileResult, encodeTileResult } from '../../src/core/format/tile-result.ts';
-import type { TileResult } from '../../src/core/plan/tile.ts';
+import { encodeTileResult } from '../../src/core/format/tile-result.ts';
+import type { LayerProblem, Tile, TileResult } from '../../src/core/plan/tile.ts';
 import type { TileStore } from '../construct.ts';
 import type { Engine } from './engine.ts';
+import { decodeStoredResult } from './stored-result.ts';
 
 /** Returns the result that is stored for a tile; undefined where there is none, a damaged one, or that of another tile. */
 export async function readTileResult(
-  engine: Pick<Engine, 'readResult'>,
-  job: string,
-  tileId: string,
+  { engine, job }: { readonly engine: Pick<Engine, 'readResult'>; readonly job: string },
+  problem: LayerProblem,
+  tile: Tile,
 ): Promise<TileResult | undefined> {
-  const bytes = await engine.readResult(job, tileId);
-  const result = bytes === undefined ? undefined : decodeTileResult(bytes);
-  return result?.tileId === tileId ? result : undefined;
+  const value = await engine.readResult(job, tile.id);
+  return value === undefined ? undefined : decodeStoredResult(problem, tile, value);
 }
 
 /**
@@ -21,7 +21,7 @@ export async function readTileResult(
  */
 export function tileStoreOf(engine: Engine, job: string): TileStore {
   return {
-    read: (tileId) => readTileResult(engine, job, tileId),
+    read: (problem, tile) => readTileResult({ engine, job }, problem, tile),
     write: async (result) => {
       const bytes = encodeTileResult(result);
       if ((await engine.commitResult(job, result.tileId, bytes)) === 'new') return;

@@ -1,32 +1,35 @@
-/** Checks a worker's result: decodes it, verifies it, and encodes it for the engine. */
+/** Checks a worker's result: decodes it, verifies it, and makes it the value that the engine keeps. */
 import { createHash, randomFillSync } from 'node:crypto';
-import { decodeTileResult, encodeTileResult } from '../../src/core/format/tile-result.ts';
-import type { TileResult } from '../../src/core/plan/tile.ts';
+import { decodeTileResult } from '../../src/core/format/tile-result.ts';
+import type { Tile, TileResult } from '../../src/core/plan/tile.ts';
 import { decodeResultBody } from '../../src/core/protocol/mask-code.ts';
 import { ProtocolError } from '../../src/core/protocol/protocol-error.ts';
 import { verifyTile } from '../../src/core/verify/verify-tile.ts';
+import { storedValue } from '../engine/stored-result.ts';
 import type { TileCheckReply, TileCheckTask } from './tile-check-task.ts';
 
 /** Returns the verdict on a result. */
 export function checkTile({ problem, tile, body, form, checkOneIn }: TileCheckTask): TileCheckReply {
+  const isChecked = checkOneIn === 1 ? () => true : secretSample(tile, checkOneIn);
   let result: TileResult | undefined;
   try {
-    result = form === 'plain' ? decodeTileResult(body) : decodeResultBody(problem, tile, body);
+    // What is not checked needs not be unpacked: the engine keeps the body.
+    result = form === 'plain' ? decodeTileResult(body) : decodeResultBody(problem, tile, body, isChecked);
   } catch (error) {
     if (error instanceof ProtocolError) return { kind: 'refused', reason: error.message };
     throw error;
   }
   if (result === undefined) return { kind: 'refused', reason: 'the body is damaged' };
-  const isChecked = checkOneIn === 1 ? () => true : secretSample(result.copyRows.length, checkOneIn);
   const verified = verifyTile(problem, { tile, result, isChecked });
   if (verified.kind === 'refused') return { kind: 'refused', reason: verified.reason };
-  const value = form === 'plain' ? body : encodeTileResult(result);
+  const value = storedValue(body, form);
   const digest = createHash('sha256').update(value).digest('hex');
   return { kind: 'verified', value, digest, claimsMisses: result.misses.length > 0 };
 }
 
 /** Whom the sample hits must not be known before the result is in, so it is drawn here and from the system's generator. */
-function secretSample(count: number, oneIn: number): (copy: number) => boolean {
-  const chances = randomFillSync(new Uint32Array(count));
+function secretSample({ neurons }: Tile, oneIn: number): (copy: number) => boolean {
+  const copiesMax = neurons.reduce((sum, { rowCount, wanted }) => sum + Math.min(rowCount, wanted), 0);
+  const chances = randomFillSync(new Uint32Array(copiesMax));
   return (copy) => (chances[copy] ?? 0) * oneIn < 2 ** 32;
 }

@@ -22,7 +22,7 @@ import {
   type WorkerMessage,
 } from '../../src/core/protocol/messages.ts';
 import { ProtocolError } from '../../src/core/protocol/protocol-error.ts';
-import type { BodyForm, Transport } from '../../src/core/protocol/transport.ts';
+import type { Transport } from '../../src/core/protocol/transport.ts';
 import type { WorkerKind } from '../ledger.ts';
 import type { Access, CheckAccess } from './access.ts';
 import type { LedgerShell } from './ledger-shell.ts';
@@ -53,7 +53,6 @@ export interface ConnectionOrigin {
   readonly isPage: boolean;
   /** Largest frame it may send. */
   readonly frameBytesMax: number;
-  readonly form: BodyForm;
 }
 
 /** A worker as people see it. */
@@ -277,7 +276,6 @@ export class GatewaySession {
       workerKind,
       threads,
       holding,
-      form: this.origin.form,
       send: (message) => this.send(message),
       disconnect: (reason) => this.close(1008, reason),
     });

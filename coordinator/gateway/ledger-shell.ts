@@ -5,11 +5,11 @@
  * A result's way: `result` ─ ledger ─ check pool ─ ledger ─ engine (compare-and-set, synced) ─ ledger ─ `committed` to its sender.
  */
 import { randomInt } from 'node:crypto';
-import { encodeTileResult } from '../../src/core/format/tile-result.ts';
 import { blocksPerRow, type Solver } from '../../src/core/plan/tile.ts';
 import type { GatewayMessage, Result, TileName, WorkerMessage } from '../../src/core/protocol/messages.ts';
 import type { BodyForm } from '../../src/core/protocol/transport.ts';
 import type { Engine } from '../engine/engine.ts';
+import { bodyOf } from '../engine/stored-result.ts';
 import type { LedgerPort, TileFate, TileWork } from '../jobs/ledger-port.ts';
 import {
   apply,
@@ -37,8 +37,6 @@ export interface Peer {
   readonly threads: number;
   /** Tiles it had in hand when it came. */
   readonly holding: readonly TileName[];
-  /** How it sends results. */
-  readonly form: BodyForm;
   send(message: GatewayMessage): void;
   disconnect(reason: string): void;
 }
@@ -53,6 +51,8 @@ export interface LedgerShellOptions {
   readonly leaseKey: Uint8Array;
   /** One copy in so many of a trusted worker's results is checked; a volunteer's are checked in full. */
   readonly checkOneIn: number;
+  /** How workers send results, and how they are kept. */
+  readonly form: BodyForm;
   /** Whether the job runs: its tiles may be asked for any time. */
   readonly isRunning: (job: string) => boolean;
   /** Monotonic milliseconds. */
@@ -207,7 +207,6 @@ class Shell {
   private receiveResult(session: string, message: Result): void {
     const { job, tile, body } = message;
     const { observer } = this.options;
-    const form = this.peers.get(session)?.form ?? 'coded';
     if (!this.results.hasRoomFor(body.length)) {
       observer.refused('quota');
       const reason = 'the coordinator has too many results to check; send it again later';
@@ -223,7 +222,7 @@ class Shell {
       this.peers.get(session)?.send({ kind: 'refused', job, tile, code: 'spec', reason, retryMs: 0 });
       return;
     }
-    const result = this.results.keep({ sizeBytes: body.length, form, body, value: undefined });
+    const result = this.results.keep({ sizeBytes: body.length, body, value: undefined });
     observer.received(body.length);
     const claimsMisses = this.peers.get(session)?.workerKind === 'volunteer';
     this.happen({ kind: 'result', session, job, tile, result, claimsMisses });
@@ -321,7 +320,7 @@ class Shell {
 
   private async verify(effect: Extract<LedgerEffect, { kind: 'verify' }>): Promise<void> {
     const { result, job, tile, workerKind } = effect;
-    const { checks, checkOneIn, observer } = this.options;
+    const { checks, checkOneIn, form, observer } = this.options;
     const work = this.tiles.find({ job, tile });
     const pending = this.results.find(result);
     if (work === undefined || pending?.body === undefined)
@@ -334,7 +333,7 @@ class Shell {
         problem: work.problem,
         tile: work.tile,
         body,
-        form: pending.form,
+        form,
         checkOneIn: workerKind === 'trusted' ? checkOneIn : 1,
       });
       if (reply.kind === 'refused') return this.happen({ kind: 'invalid', result, reason: reply.reason });
@@ -372,17 +371,17 @@ class Shell {
   }
 
   private async solveHere({ job, tile }: Extract<LedgerEffect, { kind: 'solve-here' }>): Promise<void> {
-    const { solver, checks } = this.options;
+    const { solver, checks, form } = this.options;
     const work = this.tiles.find({ job, tile });
     try {
       // The ledger waits for one answer each, even when the job has gone.
       if (work === undefined) throw new Error('nobody asks for the tile any more');
       const solved = await solver.solve(work.problem, work.tile);
-      const body = encodeTileResult(solved);
-      const form = 'plain';
+      const body = bodyOf(work.problem, work.tile, { result: solved, form });
+      const sizeBytes = body.length;
       const reply = await checks.check({ ...work, body, form, checkOneIn: 1 });
       if (reply.kind === 'refused') throw new Error(reply.reason);
-      const result = this.results.keep({ sizeBytes: body.length, form, body: undefined, value: reply.value });
+      const result = this.results.keep({ sizeBytes, body: undefined, value: reply.value });
       this.happen({ kind: 'solved-here', job, tile, result, digest: reply.digest });
     } catch (error) {
       this.happen({ kind: 'unsolvable-here', job, tile, reason: reasonOf(error) });

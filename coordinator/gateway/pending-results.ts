@@ -1,11 +1,9 @@
 /** The bytes of results that the ledger knows by name, until they are durable or refused. */
 import { pendingResultBytesMax } from '../../src/core/limits.ts';
-import type { BodyForm } from '../../src/core/protocol/transport.ts';
 
 /** A result on its way. */
 export interface PendingResult {
   readonly sizeBytes: number;
-  readonly form: BodyForm;
   /** As it came; gone once it is handed over to be checked. */
   body: Uint8Array | undefined;
   /** As the engine keeps it; there once it is verified. */

@@ -214,7 +214,6 @@ class Sockets {
       address,
       access,
       isPage,
-      form: 'coded',
       frameBytesMax: isTrusted ? workerFrameBytesMax : volunteerFrameBytesMax,
     });
     this.sessions.add(session);

@@ -16,7 +16,7 @@ export interface TileCheckTask {
 
 /** The verdict. */
 export type TileCheckReply =
-  /** `value` is the result as the engine keeps it (src/core/format/tile-result.ts), `digest` its hex SHA-256. */
+  /** `value` is the result as the engine keeps it (engine/stored-result.ts), `digest` its hex SHA-256. */
   | {
       readonly kind: 'verified';
       readonly value: Uint8Array;

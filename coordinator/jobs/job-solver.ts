@@ -35,7 +35,8 @@ export function committedTileStore({
   committed,
 }: Omit<JobTiles, 'ledger' | 'signal'>): TileStore {
   return {
-    read: async (tileId) => (committed.has(tileId) ? readTileResult(store, job, tileId) : undefined),
+    read: async (problem, tile) =>
+      committed.has(tile.id) ? readTileResult({ engine: store, job }, problem, tile) : undefined,
     // The ledger's side has committed it.
     write: () => Promise.resolve(),
   };
@@ -101,7 +102,7 @@ async function readTile(
   problem: LayerProblem,
   tile: Tile,
 ): Promise<TileResult | undefined> {
-  const result = await readTileResult(store, job, tile.id);
+  const result = await readTileResult({ engine: store, job }, problem, tile);
   if (result === undefined) return undefined;
   const verdict = verifyTile(problem, { tile, result, isChecked: () => false });
   return verdict.kind === 'verified' ? result : undefined;

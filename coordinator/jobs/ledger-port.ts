@@ -1,7 +1,7 @@
 /**
  * What the job driver asks of whoever has tiles solved: the gateway with its ledger and workers, or a solver in this process
- * (solver-port.ts). Solving a tile means committing its verified result to the engine: `commitResult(job, tile.id, value)` with
- * `value = encodeTileResult(result)` (src/core/format/tile-result.ts). The driver reads it back from there; no result passes through here.
+ * (solver-port.ts). Solving a tile means committing its verified result to the engine: `commitResult(job, tile.id, value)` with a
+ * value as engine/stored-result.ts has it. The driver reads it back from there; no result passes through here.
  */
 import type { LayerProblem, Tile } from '../../src/core/plan/tile.ts';
 

@@ -100,6 +100,30 @@ describe("a result's body", () => {
     expect(refused).toBeGreaterThan(5000);
   });
 
+  it('is unpacked where that is wanted, and refused whether or not it is', () => {
+    const next = seededNumbers(31);
+    for (let round = 0; round < 40; round++) {
+      const [problem, tile] = sizedLayer({ size: round, biasSize: (round * 13) % 60, taps: 1 + (round % 3) });
+      const result = randomResult(problem, tile, { density: [0.1, 0.6][round % 2] ?? 0, next });
+      const body = encodeResultBody(problem, tile, result);
+      const rowBytes = rowMaskBytes(problem);
+      const isWanted = (copy: number): boolean => copy % 3 === round % 3;
+      const masks = result.masks.map((byte, at) => (isWanted(Math.floor(at / rowBytes)) ? byte : 0));
+      expect(decodeResultBody(problem, tile, body, isWanted)).toEqual({ ...result, masks });
+      for (let index = 0; index < 50; index++) {
+        const mutant = mutate(body, next);
+        const outcome = (wanted: (copy: number) => boolean): string => {
+          try {
+            return `${decodeResultBody(problem, tile, mutant, wanted).copyRows}`;
+          } catch (error) {
+            return String(error);
+          }
+        };
+        expect(outcome(() => false)).toBe(outcome(() => true));
+      }
+    }
+  });
+
   it('is refused one byte shorter and one byte longer', () => {
     const [problem, tile] = sizedLayer({ size: 20, biasSize: 12, taps: 1 });
     const result = randomResult(problem, tile, { density: 0.2, next: seededNumbers(9) });

@@ -205,7 +205,7 @@ describe('a ticket', () => {
           },
         };
         const bytes = await ticketBytes(solver, {
-          read: (id) => Promise.resolve(kept.get(id)),
+          read: (_, tile) => Promise.resolve(kept.get(tile.id)),
           write: (result) => Promise.resolve(kept.set(result.tileId, result)).then(() => undefined),
         });
         expect(Buffer.compare(bytes, reference)).toBe(0);

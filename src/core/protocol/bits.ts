@@ -63,6 +63,11 @@ export class BitWriter {
     this.openCount = end & 7;
   }
 
+  /** Leaves out whole bytes; to be called where one begins. */
+  skip(byteCount: number): void {
+    this.at += byteCount;
+  }
+
   /** Goes on at the next whole byte; the bits left out are 0. */
   align(): void {
     this.at = this.byteCount;

@@ -80,9 +80,15 @@ export function encodeResultBody(problem: LayerProblem, tile: Tile, result: Tile
 
 /**
  * Returns the result that a body holds, in arrays of its own.
+ * @param isWanted which copies' masks are wanted, by their index: those of the others are left 0, all else is checked as ever.
  * @throws ProtocolError 1002 when it holds none.
  */
-export function decodeResultBody(problem: LayerProblem, tile: Tile, body: Uint8Array): TileResult {
+export function decodeResultBody(
+  problem: LayerProblem,
+  tile: Tile,
+  body: Uint8Array,
+  isWanted: (copy: number) => boolean = () => true,
+): TileResult {
   const reader = new MaskReader(maskLayout(problem), body);
   const rowBytes = rowMaskBytes(problem);
   const blocks = blocksPerRow(problem);
@@ -105,7 +111,11 @@ export function decodeResultBody(problem: LayerProblem, tile: Tile, body: Uint8A
           masks = grown(masks, bitPaddingBytes + rowBytes * Math.min(copiesMax, 2 * copyRows.length + 1));
           writer = new BitWriter(masks, at);
         }
-        reader.readRow(writer);
+        if (isWanted(copyRows.length)) reader.readRow(writer);
+        else {
+          reader.readRow(null);
+          writer.skip(rowBytes);
+        }
         copyRows.push(row);
         found++;
       }

@@ -41,12 +41,12 @@ export class MaskReader {
     });
   }
 
-  /** Reads the blocks of a row into its mask. */
-  readRow(mask: BitWriter): void {
+  /** Reads the blocks of a row into its mask; null: checks them and drops them. */
+  readRow(mask: BitWriter | null): void {
     const { runSizes, longBiasSize } = this.layout;
     for (let run = 0; run < runSizes.length; run++) this.readRun(mask, run);
     this.readRaw(mask, longBiasSize);
-    mask.align();
+    mask?.align();
   }
 
   /** Returns a number below `limit` ≤ 2^30. */
@@ -81,7 +81,7 @@ export class MaskReader {
   }
 
   /** The hot loop of decoding: what it needs is taken out of `this` once, and what is rare is done elsewhere. */
-  private readRun(mask: BitWriter, run: number): void {
+  private readRun(mask: BitWriter | null, run: number): void {
     const { body, bitCount, counts, table, layout } = this;
     const { shorts } = layout.ranks;
     const size = layout.runSizes[run] as number;
@@ -110,8 +110,9 @@ export class MaskReader {
       const rest = cost + width < bitsAtOnce ? window >>> cost : body.windowAt(bit);
       const value = rest & ((1 << width) - 1);
       const isLong = (short - 1 - value) >>> 31;
-      const rank = value + ((value + ((rest >>> width) & 1) - short) & -isLong);
       bit += width + isLong;
+      if (mask === null) continue;
+      const rank = value + ((value + ((rest >>> width) & 1) - short) & -isLong);
       const subset = size <= listedSize ? listedSubset(count, rank) : -1;
       if (subset >= 0) mask.write(subset, size);
       else this.writeSubset(mask, { size, count, rank });
@@ -127,19 +128,20 @@ export class MaskReader {
   }
 
   /** Reads a block of at most 40 bits as they are. */
-  private readEscaped(mask: BitWriter, size: number, escapeFrom: number): void {
+  private readEscaped(mask: BitWriter | null, size: number, escapeFrom: number): void {
     const low = this.body.read(Math.min(size, halfBits));
     const high = size > halfBits ? this.body.read(size - halfBits) : 0;
     if (countOf(low) + countOf(high) < escapeFrom) refuse('an escape for a subset that has a rank');
-    mask.write(low, Math.min(size, halfBits));
-    if (size > halfBits) mask.write(high, size - halfBits);
+    mask?.write(low, Math.min(size, halfBits));
+    if (size > halfBits) mask?.write(high, size - halfBits);
   }
 
-  private readRaw(mask: BitWriter, size: number): void {
+  private readRaw(mask: BitWriter | null, size: number): void {
     for (let left = size; left > 0; left -= halfBits) {
       this.expectNotBeyondEnd();
       const count = Math.min(halfBits, left);
-      mask.write(this.body.read(count), count);
+      const bits = this.body.read(count);
+      mask?.write(bits, count);
     }
   }
 }

@@ -8,6 +8,7 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openLocalEngine } from '../../../dist/coordinator/engine/local-engine.js';
+import { bodyOf, storedValue } from '../../../dist/coordinator/engine/stored-result.js';
 import { accessChecker, originChecker } from '../../../dist/coordinator/gateway/access.js';
 import { GatewaySession } from '../../../dist/coordinator/gateway/gateway-session.js';
 import { openLedgerShell } from '../../../dist/coordinator/gateway/ledger-shell.js';
@@ -18,7 +19,6 @@ import { openTileCheckPool } from '../../../dist/coordinator/gateway/tile-check-
 import { jobSolver } from '../../../dist/coordinator/jobs/job-solver.js';
 import { ledgerStatus } from '../../../dist/coordinator/ledger.js';
 import { issueToken } from '../../../dist/coordinator/tokens.js';
-import { encodeTileResult } from '../../../dist/src/core/format/tile-result.js';
 import { tilesInFlightMax } from '../../../dist/src/core/limits.js';
 import { kernelDigest, loadKernel } from '../../../dist/worker/kernel/kernel.js';
 import { syntheticLayer } from './synthetic-layer.mjs';
@@ -65,6 +65,7 @@ const shell = openLedgerShell({
   },
   leaseKey: randomBytes(32),
   checkOneIn: options.checkOneIn ?? 16,
+  form: 'coded',
   isRunning: () => true,
   nowMs,
   log,
@@ -152,7 +153,8 @@ const answers = {
     for (let index = 0; index < options.tileCount; index++) {
       const tile = layer.tile(index);
       const stored = await engine.readResult(job, tile.id);
-      const expected = encodeTileResult(kernel.solveTile(layer.problem, tile));
+      const result = kernel.solveTile(layer.problem, tile);
+      const expected = storedValue(bodyOf(layer.problem, tile, { result, form: 'coded' }), 'coded');
       if (stored !== undefined && Buffer.compare(stored, expected) === 0) equal++;
     }
     return { equal };

@@ -61,6 +61,7 @@ async function atShell({ layer, tiles, forge, note }) {
     solver: { concurrency: 1, solve: () => Promise.reject(new Error('not here')) },
     leaseKey: new Uint8Array(32),
     checkOneIn: 16,
+    form: 'coded',
     isRunning: (name) => name === job,
     nowMs: () => performance.now(),
     log: () => undefined,
@@ -82,7 +83,6 @@ async function atShell({ layer, tiles, forge, note }) {
       workerKind,
       threads: 1,
       holding: [],
-      form: 'coded',
       send: (message) => hear?.(message),
       disconnect: () => undefined,
     });
