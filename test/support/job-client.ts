@@ -48,6 +48,13 @@ export async function ticketOf(url: string, job: string): Promise<Uint8Array> {
   return new Uint8Array(await response.arrayBuffer());
 }
 
+/** Removes the job and everything of it. */
+export async function removeJob(url: string, job: string): Promise<void> {
+  const response = await fetch(`${url}/api/jobs/${job}?remove=true`, { method: 'DELETE' });
+  if (response.status !== 200)
+    throw new Error(`removing fails with ${response.status}: ${await response.text()}`);
+}
+
 /** Tiles that are done, over all layers. */
 export function tilesDone({ progress }: JobStatus): number {
   return (progress?.layers ?? []).reduce((sum, layer) => sum + layer.tilesDone, 0);
