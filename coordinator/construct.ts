@@ -313,7 +313,10 @@ class LayerRun {
     const tileBlocks = options.tileBlocks ?? tileBlocksFor(this.problem);
     const tiles = cutTiles(this.place, { pass, neurons, problemDigest, tileBlocks });
     this.tilesKnown += tiles.length;
-    options.observer?.cut(this.layer, tiles);
+    options.observer?.cut(
+      this.layer,
+      tiles.map(({ id }) => id),
+    );
     const waiting = tiles[Symbol.iterator]();
     const verified = new Map<string, VerifiedTile>();
     const lane = async (): Promise<void> => {

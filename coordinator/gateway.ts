@@ -31,8 +31,8 @@ import { reasonOf } from './gateway/reason-of.ts';
 import { searchViewOf } from './gateway/search-view.ts';
 import { openSocketServer, type SocketServer } from './gateway/socket-server.ts';
 import { openTileCheckPool } from './gateway/tile-check-pool.ts';
-import { threadVerifier } from './jobs/job-verifier.ts';
 import { type Jobs, startJobs } from './jobs/jobs.ts';
+import { threadRunner } from './jobs/thread-runner.ts';
 import { type LedgerStatus, ledgerStatus } from './ledger.ts';
 import { newTokenKey, type TokenKeys } from './tokens.ts';
 
@@ -180,7 +180,7 @@ async function openService(
     engine,
     ledger: shell.port,
     planSolver: solver,
-    verifier: threadVerifier({ threads }),
+    runner: threadRunner({ verifyThreads: threads }),
     tileObserver: live.tileObserver,
     onChange: jobLogger(live.log, (job) => jobs?.stateOf(job)?.state),
     ...(tileBlocks === undefined ? {} : { tileBlocks }),

@@ -17,7 +17,7 @@ export interface TileObserver {
   /** A layer begins: what was seen of it before counts no more. */
   begun(layer: number): void;
   /** Tiles of the layer were cut; they come behind those cut before. */
-  cut(layer: number, tiles: readonly Tile[]): void;
+  cut(layer: number, tileIds: readonly string[]): void;
   /** A tile is done, whether solved now or found in the store. */
   done(layer: number, solved: SolvedTile): void;
 }

@@ -23,8 +23,23 @@ export interface JobProgress {
   readonly share: number;
   /** Blocks solved per second of late, results read from the store not counted; 0 while nothing is. */
   readonly blocksPerSecond: number;
+  /** What the rate was taken over. */
+  readonly rateMs: number;
   /** Null while there is no rate. */
   readonly secondsLeft: number | null;
+}
+
+/** Returns a progress as it is a while later, when nothing has happened since: the rate goes down. */
+export function agedProgress(progress: JobProgress, ageMs: number): JobProgress {
+  const { blocksPerSecond, rateMs, secondsLeft } = progress;
+  const slower = rateMs / (rateMs + ageMs);
+  if (blocksPerSecond === 0 || ageMs <= 0) return progress;
+  return {
+    ...progress,
+    blocksPerSecond: blocksPerSecond * slower,
+    rateMs: rateMs + ageMs,
+    secondsLeft: secondsLeft === null ? null : secondsLeft / slower,
+  };
 }
 
 /** The rate is taken over the last one to two of these. */
@@ -88,6 +103,7 @@ export class ProgressTracker {
       layers: this.layers.map(({ blocksPerCopy: _, ...layer }) => layer),
       share: wanted === 0 ? 1 : done / wanted,
       blocksPerSecond: rate,
+      rateMs: Math.max(0, elapsedMs),
       secondsLeft: rate > 0 ? (wanted - done) / rate : null,
     };
   }

@@ -11,13 +11,12 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { failure, misuse, TombolaError } from '../../src/core/errors.ts';
-import { decodeNetwork, networkDigest } from '../../src/core/format/network-file.ts';
 import { jobCountMax, jobNetworkBytesMax, jobStoreRetryMs, jobsAtWorkMax } from '../../src/core/limits.ts';
 import type { Solver } from '../../src/core/plan/tile.ts';
 import type { Engine, StoredJob } from '../engine/engine.ts';
 import type { TileObserver } from '../tile-observer.ts';
 import { JobBlobs } from './job-blobs.ts';
-import type { JobProgress } from './job-progress.ts';
+import { agedProgress, type JobProgress } from './job-progress.ts';
 import {
   checkedJobName,
   decodeJobRequest,
@@ -28,12 +27,11 @@ import {
   planOptionsToJson,
 } from './job-request.ts';
 import { decodeJobResult } from './job-result.ts';
+import type { JobRunner } from './job-runner.ts';
 import { DeadTile } from './job-solver.ts';
 import type { JobStatus } from './job-status.ts';
 import { jobStoreOf, StoreTrouble } from './job-store.ts';
-import type { JobVerifier } from './job-verifier.ts';
 import type { LedgerPort } from './ledger-port.ts';
-import { runJob } from './run-job.ts';
 
 /** What the jobs run with. */
 export interface JobsOptions {
@@ -41,7 +39,7 @@ export interface JobsOptions {
   readonly ledger: LedgerPort;
   /** Runs the planner's probes: the coordinator's own threads. */
   readonly planSolver: Solver;
-  readonly verifier: JobVerifier;
+  readonly runner: JobRunner;
   /** Called after every change of a job, often; it must return fast. */
   readonly onChange?: (job: string) => void;
   /** Returns who sees a job's tiles while they are solved. */
@@ -217,7 +215,7 @@ class JobList implements Jobs {
     if (!Number.isSafeInteger(priority))
       throw misuse(`Cannot accept the priority ${priority}, expected a whole number`);
     const checked = { name: checkedJobName(name), options: planOptionsOfJson(options) };
-    const targetSha256 = networkDigest(decodeNetwork(bytes));
+    const targetSha256 = await this.options.runner.digestOf(bytes);
     const job = jobIdOf({ ...checked, targetSha256, networkBlob: '' });
     const known = this.entries.get(job);
     if (known !== undefined && (await this.isGoodAsItIs(known))) return job;
@@ -301,9 +299,9 @@ class JobList implements Jobs {
     const { job, priority } = entry.stored;
     if (request === null)
       return { state: 'failed', reason: "Cannot read the job's request; submit the job again" };
-    const { engine, ...environment } = this.options;
+    const { engine, runner, ...environment } = this.options;
     try {
-      const result = await runJob(
+      const result = await runner.run(
         { ...environment, store: jobStoreOf(engine, (bytes) => this.blobs.put(job, bytes)) },
         {
           job,
@@ -312,7 +310,8 @@ class JobList implements Jobs {
           signal,
           onProgress: (phase, progress) => {
             entry.phase = phase;
-            entry.progress = progress;
+            const sinceMs = performance.now();
+            entry.progress = () => progress && agedProgress(progress, performance.now() - sinceMs);
             this.options.onChange?.(job);
           },
         },

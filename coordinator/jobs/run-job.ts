@@ -34,7 +34,6 @@ export interface JobEnvironment {
   readonly ledger: LedgerPort;
   /** Runs the planner's probes: the coordinator's own threads. */
   readonly planSolver: Solver;
-  readonly verifier: JobVerifier;
   /** Returns who sees the job's tiles while they are solved. */
   readonly tileObserver?: (job: string) => TileObserver;
   /** Blocks per tile to aim at, if not as plan/tiles.ts has it. Another value than before makes a job begin anew. */
@@ -47,13 +46,13 @@ export interface JobRun {
   readonly priority: number;
   readonly request: JobRequest;
   readonly signal: AbortSignal;
-  /** Called with every change of phase or progress; `progress` reads the state of the moment. */
-  readonly onProgress: (phase: JobPhase, progress: () => JobProgress | null) => void;
+  /** Called with every change of phase or progress. */
+  readonly onProgress: (phase: JobPhase, progress: JobProgress | null) => void;
 }
 
 /** What a run needs to construct. */
 interface Work {
-  readonly environment: JobEnvironment;
+  readonly environment: JobEnvironment & { readonly verifier: JobVerifier };
   readonly run: JobRun;
   readonly network: Network;
   readonly plan: Plan;
@@ -64,9 +63,9 @@ interface Work {
  * Returns the text for StoredJob.result once ticket and summary are stored.
  * @throws DeadTile, StoreTrouble, the signal's reason, or TombolaError (failure) when the job cannot be done.
  */
-export async function runJob(environment: JobEnvironment, run: JobRun): Promise<string> {
+export async function runJob(environment: Work['environment'], run: JobRun): Promise<string> {
   const start = performance.now();
-  run.onProgress('planning', () => null);
+  run.onProgress('planning', null);
   const network = await readNetwork(environment.store, run.request);
   const plan = await keptPlan(environment.store, run.job, () =>
     makePlan(network, run.request.options, abortable(environment.planSolver, run.signal)),
@@ -123,7 +122,7 @@ async function constructOnce(work: Work, onRepair: (() => void) | null): Promise
   const tiles: JobTiles = { job, store, ledger, committed, signal: AbortSignal.any([signal, ending.signal]) };
   const remove = (): void => ledger.removeJob(job);
   const phase = onRepair === null ? 'solving' : 'repairing';
-  run.onProgress(phase, () => tracker.read(performance.now()));
+  run.onProgress(phase, tracker.read(performance.now()));
   signal.throwIfAborted();
   ledger.addJob(job, run.priority);
   tiles.signal.addEventListener('abort', remove, { once: true });
@@ -135,7 +134,7 @@ async function constructOnce(work: Work, onRepair: (() => void) | null): Promise
       checkOneIn: 0,
       onEvent: (event) => {
         if (onRepair === null) tracker.see(event, performance.now());
-        run.onProgress(phase, () => tracker.read(performance.now()));
+        run.onProgress(phase, tracker.read(performance.now()));
       },
       signal: tiles.signal,
       ...(onRepair === null && tileObserver !== undefined ? { observer: tileObserver(job) } : {}),
@@ -158,7 +157,7 @@ async function seal(
 ): Promise<{ sealed: SealedTicket; fault: string | null }> {
   const { store, verifier } = environment;
   tracker.finish();
-  run.onProgress('verifying', () => tracker.read(performance.now()));
+  run.onProgress('verifying', tracker.read(performance.now()));
   const sha256 = await store.putBlob(encodeTicket(construction.ticket));
   const bytes = await store.readBlob(sha256);
   if (bytes === undefined)

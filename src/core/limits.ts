@@ -258,3 +258,6 @@ export const liveViewersMax = 256;
 export const liveBufferedBytesMax = 1 << 16;
 /** Milliseconds after which a viewer that does not read is cut. */
 export const liveStuckMsMax = 30_000;
+
+/** Calls of a job's thread that the coordinator's has not taken up yet: each costs it up to half a millisecond. */
+export const threadCallsOnTheWayMax = 16;

@@ -9,6 +9,7 @@
  *     flood        honest workers beside 200 abusive connections
  *     forgeries    100,000 forged results of every kind
  *     status       what `tombola status` says while a job runs
+ *     loop         how long the coordinator's event loop is away while it plans, hands out, verifies and seals a job
  *
  * Without a group: all. The load of the machine is printed with the figures; other programs make every rate a lower bound.
  */
@@ -23,6 +24,7 @@ const groups = {
   flood: () => import('./distributed/flood.mjs'),
   forgeries: () => import('./distributed/forgeries.mjs'),
   status: () => import('./distributed/status.mjs'),
+  loop: () => import('./distributed/loop.mjs'),
 };
 const { values, positionals } = parseArgs({
   allowPositionals: true,

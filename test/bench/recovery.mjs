@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openLocalEngine } from '../../dist/coordinator/engine/local-engine.js';
 import { planOptionsToJson } from '../../dist/coordinator/jobs/job-request.js';
+import { localRunner } from '../../dist/coordinator/jobs/job-runner.js';
 import { localVerifier } from '../../dist/coordinator/jobs/job-verifier.js';
 import { startJobs } from '../../dist/coordinator/jobs/jobs.js';
 import { solverPort } from '../../dist/coordinator/jobs/solver-port.js';
@@ -88,7 +89,7 @@ async function run(submission) {
     engine: timed,
     ledger: solverPort(solver, engine),
     planSolver: solver,
-    verifier: { ...localVerifier(), ticket: () => new Promise(() => undefined) },
+    runner: localRunner({ ...localVerifier(), ticket: () => new Promise(() => undefined) }),
     tileBlocks: 1,
     onChange: (job) => {
       const { state, phase, reason } = jobs?.stateOf(job) ?? {};

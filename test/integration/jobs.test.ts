@@ -6,6 +6,7 @@ import { openLocalEngine } from '../../coordinator/engine/local-engine.ts';
 import { memoryDisk, type WriteFate } from '../../coordinator/engine/memory-engine.ts';
 import { openRecord, resultKey, sealRecord } from '../../coordinator/engine/record.ts';
 import type { JobSummary } from '../../coordinator/jobs/job-result.ts';
+import { localRunner } from '../../coordinator/jobs/job-runner.ts';
 import { localVerifier, threadVerifier } from '../../coordinator/jobs/job-verifier.ts';
 import { startJobs } from '../../coordinator/jobs/jobs.ts';
 import type { LedgerPort } from '../../coordinator/jobs/ledger-port.ts';
@@ -170,7 +171,7 @@ describe('a job', () => {
         engine,
         ledger: solverPort(solver, engine),
         planSolver: kernel,
-        verifier: localVerifier(),
+        runner: localRunner(localVerifier()),
         tileBlocks: 20,
       });
       return { engine, jobs, end: () => jobs.close().then(() => engine.close()) };

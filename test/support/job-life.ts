@@ -8,7 +8,8 @@ import {
 } from '../../coordinator/engine/memory-engine.ts';
 import { openRecord, sealRecord } from '../../coordinator/engine/record.ts';
 import { planOptionsToJson } from '../../coordinator/jobs/job-request.ts';
-import { localVerifier } from '../../coordinator/jobs/job-verifier.ts';
+import { localRunner } from '../../coordinator/jobs/job-runner.ts';
+import { type JobVerifier, localVerifier } from '../../coordinator/jobs/job-verifier.ts';
 import { type Jobs, type JobsOptions, startJobs } from '../../coordinator/jobs/jobs.ts';
 import { solverPort } from '../../coordinator/jobs/solver-port.ts';
 import { encodeNetwork } from '../../src/core/format/network-file.ts';
@@ -43,15 +44,19 @@ export interface Life {
 
 export async function live(
   disk: MemoryDisk,
-  rest: Partial<JobsOptions> & { solver?: Solver; fateOf?: (keys: readonly string[]) => WriteFate } = {},
+  rest: Partial<JobsOptions> & {
+    solver?: Solver;
+    verifier?: JobVerifier;
+    fateOf?: (keys: readonly string[]) => WriteFate;
+  } = {},
 ): Promise<Life> {
-  const { solver = kernel, fateOf, ...options } = rest;
+  const { solver = kernel, verifier = localVerifier(), fateOf, ...options } = rest;
   const engine = memoryEngine({ disk, ...(fateOf === undefined ? {} : { fateOf }) });
   const jobs = await startJobs({
     engine,
     ledger: solverPort(solver, engine),
     planSolver: kernel,
-    verifier: localVerifier(),
+    runner: localRunner(verifier),
     tileBlocks: 20,
     storeRetryMs: 0,
     ...options,
@@ -94,7 +99,7 @@ export async function interruptedBeforeSeal(): Promise<{ disk: MemoryDisk; job: 
       engine,
       ledger: ledger(engine),
       planSolver: kernel,
-      verifier,
+      runner: localRunner(verifier),
       tileBlocks: 20,
       onChange: (id) => {
         if (jobs?.status(id)?.phase === 'verifying') resolve();

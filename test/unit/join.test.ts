@@ -87,6 +87,7 @@ describe('the view of volunteers', () => {
       ],
       share: 0.5,
       blocksPerSecond: 7,
+      rateMs: 1000,
       secondsLeft: null,
     };
     const view = searchViewOf(

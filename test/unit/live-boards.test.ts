@@ -70,7 +70,7 @@ describe('a board', () => {
     const observer = boards.observer('job');
     const other = { ...tile, id: 'other' };
     observer.begun(0);
-    observer.cut(0, [tile, other, { ...tile, id: 'third' }]);
+    observer.cut(0, [tile.id, other.id, 'third']);
     const layer = boards.find('job')?.layers[0];
     expect(marks(layer?.view([]).cells)).toBe('000');
     const hand: TileStatus[] = [
@@ -90,7 +90,7 @@ describe('a board', () => {
     const boards = boardsOf([tile.id]);
     const observer = boards.observer('job');
     observer.begun(0);
-    observer.cut(0, [tile]);
+    observer.cut(0, [tile.id]);
     observer.done(0, solved);
     const kept = [...result.masks].reduce(
       (sum, byte) => sum + byte.toString(2).replaceAll('0', '').length,
@@ -111,7 +111,7 @@ describe('a board', () => {
     const observer = boards.observer('job');
     for (const layer of [0, 1]) {
       observer.begun(layer);
-      observer.cut(layer, [tile]);
+      observer.cut(layer, [tile.id]);
       observer.done(layer, solved);
     }
     observer.begun(1);

@@ -48,7 +48,7 @@ export class JobBoards {
         board.layers.length = layer;
         board.layers.push(new LayerBoard());
       },
-      cut: (layer, tiles) => board.layers[layer]?.cut(tiles.map(({ id }) => id)),
+      cut: (layer, tileIds) => board.layers[layer]?.cut(tileIds),
       done: (layer, solved) => {
         board.layers[layer]?.done(solved, this.statusOf(job, solved.tile.id)?.isRetried ?? false);
         if (!solved.isResumed) board.rates.add(solved.blocks);
