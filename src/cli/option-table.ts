@@ -84,6 +84,20 @@ export const outputOptions: readonly OptionRow[] = [
   { name: 'out', value: 'DIR', help: 'run folder, new or empty (default: runs/<date>_<name>)' },
 ];
 
+/** What an export takes. */
+export const exportOptions: readonly OptionRow[] = [
+  { name: 'target', value: 'FILE', help: 'the target the ticket was made for' },
+  {
+    name: 'format',
+    value: 'FORMAT',
+    help: 'torch (safetensors with X.weight_orig and X.weight_mask), onnx, npz, safetensors (kept weights alone), or target (the target itself, for test/numpy/check_ticket.py)',
+  },
+  { name: 'out', value: 'FILE', help: 'the file to write' },
+  { name: 'full', value: null, help: 'keep the rows and columns of the source that are pruned away' },
+  { name: 'force', value: null, help: 'replace a file that is there' },
+  ...sharedOptions,
+];
+
 /** All options a search takes, and so all keys of a config file. */
 export const searchOptionRows: readonly OptionRow[] = [
   ...planOptions,

@@ -7,6 +7,7 @@ import { misuse } from '../core/errors.ts';
 import { type CommandContext, type CommandProcess, commandContext, type Outcome } from './command-context.ts';
 import {
   dataOptions,
+  exportOptions,
   namingOptions,
   type OptionRow,
   outputOptions,
@@ -90,6 +91,13 @@ function addTicketCommands({ add, run }: Adder): void {
       const { verifyCommand } = await import('./commands/verify.ts');
       return verifyCommand(ticket, raw, context);
     }),
+  );
+  add('export <ticket>', 'write a ticket for PyTorch, ONNX Runtime or NumPy', exportOptions).action(
+    (ticket: string, _, command: Command) =>
+      run(command, async (raw, context) => {
+        const { exportCommand } = await import('./commands/export.ts');
+        return exportCommand(ticket, raw, context);
+      }),
   );
   add('inspect <file>', 'print what a target or a ticket holds', sharedOptions.slice(1)).action(
     (file: string, _, command: Command) =>

@@ -261,3 +261,6 @@ export const liveStuckMsMax = 30_000;
 
 /** Calls of a job's thread that the coordinator's has not taken up yet: each costs it up to half a millisecond. */
 export const threadCallsOnTheWayMax = 16;
+
+/** Bytes of a tensor that an export makes at a time, or one row if that is longer: large enough for a disk, small enough for caches. */
+export const exportChunkBytes = 1 << 20;

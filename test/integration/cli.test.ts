@@ -170,6 +170,52 @@ describe('verify', () => {
   });
 });
 
+describe('export', () => {
+  const exportTicket = (format: string, ...more: string[]): Promise<Finished> =>
+    tombola('export', ticketOf('run'), '--target', target, '--format', format, ...more);
+
+  test('writes a file for PyTorch and prints the line that makes the model', async () => {
+    const { code, stdout } = await exportTicket('torch', '--out', 'torch.safetensors');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/model = nn\.Sequential\(nn\.Linear\(144, \d+\), nn\.ReLU\(\), .*10\)\)\n$/);
+    expect(Object.keys(headerOf(readFileSync(inFolder('torch.safetensors'))))).toContain('0.weight_orig');
+  });
+
+  test('replaces no file unless told to', async () => {
+    writeFileSync(inFolder('kept.onnx'), 'mine');
+    const refused = await exportTicket('onnx', '--out', 'kept.onnx');
+    expect(refused).toMatchObject({ code: 2, stdout: '' });
+    expect(refused.stderr).toMatch(/^Cannot write kept\.onnx: it is there already; .*--force\n$/);
+    expect(readFileSync(inFolder('kept.onnx'), 'utf8')).toBe('mine');
+    const { code, stdout } = await exportTicket('onnx', '--out', 'kept.onnx', '--force', '--json');
+    expect(code).toBe(0);
+    const [file] = JSON.parse(stdout).files;
+    expect(file).toEqual({ path: 'kept.onnx', bytes: readFileSync(inFolder('kept.onnx')).length });
+  });
+
+  test('writes nothing of a corrupted ticket', async () => {
+    const bytes = readFileSync(ticketOf('run'));
+    const [begin = 0] = headerOf(bytes)['source.2.masks'].data_offsets;
+    const at = 8 + Number(bytes.readBigUInt64LE(0)) + begin;
+    bytes[at] = (bytes[at] ?? 0) ^ 1;
+    writeFileSync(inFolder('corrupted.safetensors'), bytes);
+    const args = [
+      'export',
+      'corrupted.safetensors',
+      '--target',
+      target,
+      '--format',
+      'npz',
+      '--out',
+      'corrupted.npz',
+    ];
+    const { code, stderr } = await tombola(...args);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/Cannot export corrupted\.safetensors: it does not verify: .*source\.2\.masks/);
+    expect(existsSync(inFolder('corrupted.npz'))).toBe(false);
+  });
+});
+
 describe('bad input gives one line and an exit code', () => {
   const cases: [what: string, code: number, message: RegExp, args: string[]][] = [
     ['no target', 2, /without a target/, ['search']],
@@ -222,6 +268,8 @@ describe('bad input gives one line and an exit code', () => {
     ['a resume of nothing', 2, /holds no config.json/, ['search', '--resume', 'absent']],
     ['a ticket that is none', 1, /Cannot /, ['verify', target, '--target', target]],
     ['a ticket without its target', 2, /--target FILE/, ['verify', images]],
+    ['an export of no format', 2, /--format torch \| onnx/, ['export', images, '--target', target]],
+    ['an export to nowhere', 2, /--out FILE/, ['export', images, '--target', target, '--format', 'npz']],
   ];
   beforeAll(() => {
     writeFileSync(inFolder('bad.yaml'), 'epsilom: 0.1\n');

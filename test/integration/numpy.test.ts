@@ -4,10 +4,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type ExportLayer, exportNetwork } from '../../src/core/export/export-layers.ts';
+import { exportNpz } from '../../src/core/export/export-npz.ts';
 import { encodeNetwork } from '../../src/core/format/network-file.ts';
 import { encodeTicket } from '../../src/core/format/ticket-file.ts';
 import type { Ticket } from '../../src/core/ticket/ticket.ts';
-import { hasNumpy } from '../support/python.ts';
+import { collect, exportBytes, inputsOf } from '../support/exported.ts';
+import { hasNumpy, numpyBytes } from '../support/python.ts';
 import {
   sampleNames,
   sampleOf,
@@ -33,22 +36,58 @@ afterAll(() => {
 function judge(
   sample: TicketSample,
   ticket: Ticket,
+  npz: Uint8Array | null = null,
+  more: readonly string[] = [],
 ): { readonly status: number | null; readonly line: string } {
   const paths = ['ticket', 'target'].map((name) => join(folder, `${name}.safetensors`));
   writeFileSync(paths[0] ?? '', encodeTicket(ticket));
   writeFileSync(paths[1] ?? '', encodeNetwork(sample.network));
-  const { status, stdout, stderr } = spawnSync('python3', [testFile('numpy/check_ticket.py'), ...paths]);
+  const against = npz === null ? [] : ['--against', join(folder, 'export.npz')];
+  if (npz !== null) writeFileSync(join(folder, 'export.npz'), npz);
+  const script = testFile('numpy/check_ticket.py');
+  const { status, stdout, stderr } = spawnSync('python3', [script, ...paths, ...against, ...more]);
   return { status, line: `${stdout.toString()}${stderr.toString()}` };
 }
 
 describe.skipIf(!hasNumpy)('NumPy', () => {
-  it.each(sampleNames)('finds a ticket of %s sound', (name) => {
+  it.each(sampleNames)('finds a ticket of %s sound, and its export equal to the bit', (name) => {
     const sample = sampleOf(samples, name);
-    const { status, line } = judge(sample, sample.ticket);
-    expect(line).toMatch(/^sound: [1-9]\d* blocks within [^\n]*\n$/);
+    const form = sampleNames.indexOf(name) % 2 === 0 ? 'full' : 'pruned';
+    const { status, line } = judge(sample, sample.ticket, exportBytes(sample, 'npz', form));
+    expect(line).toMatch(
+      /^sound: [1-9]\d* blocks within \S+, outputs of 8 inputs differ by \S+ of \S+, export equal\n$/,
+    );
     expect(status).toBe(0);
-    const isDense = sample.network.layers.every(({ linear }) => linear.kind === 'dense');
-    expect(line.includes('outputs differ by')).toBe(isDense);
+  });
+
+  it('finds an export with one mask bit or one number changed not equal, and says where', () => {
+    const sample = sampleOf(samples, 'dense ReLU');
+    const { layers, ...rest } = exportNetwork(sample.ticket, sample.network, 'pruned');
+    const changed = (change: (layer: ExportLayer) => Partial<ExportLayer>): Uint8Array => {
+      const edited = layers.map((layer, index) => (index === 1 ? { ...layer, ...change(layer) } : layer));
+      const network = { ...rest, layers: edited };
+      return collect(exportNpz(network, new Map([['tombola_form', 'pruned']])));
+    };
+    const flipped = changed(({ mask }) => ({
+      mask: (row, values) => {
+        mask(row, values);
+        values[0] = 1 - (values[0] ?? 0);
+      },
+    }));
+    const nudged = changed(({ bias }) => ({ bias: bias.map((value) => value * (1 + 2 ** -23)) }));
+    const line = 'not sound: export, source layer 2: ';
+    expect(judge(sample, sample.ticket, flipped)).toEqual({ status: 1, line: `${line}mask\n` });
+    expect(judge(sample, sample.ticket, nudged)).toEqual({ status: 1, line: `${line}biases\n` });
+  });
+
+  it('runs the networks on inputs that are given', () => {
+    const sample = sampleOf(samples, 'exact convolution');
+    const inputs = inputsOf(sample).flatMap((input) => [...input]);
+    const text = `inputs = np.array(${JSON.stringify(inputs)}).reshape(3, -1)\nnp.save(out, inputs)`;
+    const path = join(folder, 'inputs.npy');
+    writeFileSync(path, numpyBytes(text));
+    const { line } = judge(sample, sample.ticket, null, ['--inputs', path]);
+    expect(line).toMatch(/^sound: .* outputs of 3 inputs differ by/);
   });
 
   it.each(['dense ReLU', 'padded convolution', 'exact dense', 'exact convolution'])(

@@ -8,11 +8,11 @@
 /** Shape [8, 256]. */
 const tables = slicingTables();
 
-/** Returns the CRC-32 of the bytes, in [0, 2^32). O(n). */
-export function crc32(bytes: Uint8Array): number {
+/** Returns the CRC-32 of the bytes, in [0, 2^32), or of bytes behind others whose CRC-32 is `before`. O(n). */
+export function crc32(bytes: Uint8Array, before = 0): number {
   const { length } = bytes;
   const sliced = length - (length % 8);
-  let value = -1;
+  let value = ~before;
   let i = 0;
   for (; i < sliced; i += 8) {
     const low =

@@ -64,14 +64,42 @@ export function writeSafetensors(
   tensors: ReadonlyMap<string, Tensor>,
   metadata: ReadonlyMap<string, string> = new Map(),
 ): Uint8Array {
-  const { offsets, length } = layOut(tensors);
+  for (const [name, { dtype, shape, data }] of tensors)
+    invariant(
+      data.length === checkedElementCount(shape, name) * dtypeBytes[dtype],
+      `tensor ${name} fills its shape`,
+    );
+  const { start, order } = safetensorsStart(tensors, metadata);
+  const parts = [start, ...order.map((name) => tensors.get(name)?.data ?? new Uint8Array(0))];
+  const bytes = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
+  let offset = 0;
+  for (const part of parts) {
+    bytes.set(part, offset);
+    offset += part.length;
+  }
+  return bytes;
+}
+
+/**
+ * Returns what stands in front of the data of a safetensors file, and the order in which the tensors' data must follow: so that a
+ * file can be written whose tensors are never in memory.
+ */
+export function safetensorsStart(
+  tensors: ReadonlyMap<string, Pick<Tensor, 'dtype' | 'shape'>>,
+  metadata: ReadonlyMap<string, string>,
+): { readonly start: Uint8Array; readonly order: readonly string[] } {
+  invariant(!tensors.has(metadataKey), 'no tensor has the name of the metadata');
+  const largestFirst = [...tensors].sort(([, a], [, b]) => dtypeBytes[b.dtype] - dtypeBytes[a.dtype]);
+  const ends = new Map<string, number>();
+  let length = 0;
+  for (const [name, tensor] of largestFirst) {
+    length += tensorBytes(tensor, name);
+    ends.set(name, length);
+  }
   const fields = [...tensors].map(([name, tensor]) => {
-    const begin = offsets.get(name) ?? 0;
-    const description = {
-      dtype: tensor.dtype,
-      shape: tensor.shape,
-      data_offsets: [begin, begin + tensor.data.length],
-    };
+    const end = ends.get(name) ?? 0;
+    const { dtype, shape } = tensor;
+    const description = { dtype, shape, data_offsets: [end - tensorBytes(tensor, name), end] };
     return `${JSON.stringify(name)}:${JSON.stringify(description)}`;
   });
   if (metadata.size > 0) {
@@ -80,28 +108,14 @@ export function writeSafetensors(
   }
   const header = encodeUtf8(`{${fields.join()}}`);
   const headerSize = Math.ceil(header.length / 8) * 8;
-  const bytes = new Uint8Array(8 + headerSize + length);
-  new DataView(bytes.buffer).setUint32(0, headerSize, true);
-  bytes.fill(0x20, 8, 8 + headerSize);
-  bytes.set(header, 8);
-  for (const [name, tensor] of tensors) bytes.set(tensor.data, 8 + headerSize + (offsets.get(name) ?? 0));
-  return bytes;
+  const start = new Uint8Array(8 + headerSize).fill(0x20, 8);
+  new DataView(start.buffer).setUint32(0, headerSize, true);
+  start.set(header, 8);
+  return { start, order: largestFirst.map(([name]) => name) };
 }
 
-function layOut(tensors: ReadonlyMap<string, Tensor>) {
-  const largestFirst = [...tensors].sort(([, a], [, b]) => dtypeBytes[b.dtype] - dtypeBytes[a.dtype]);
-  const offsets = new Map<string, number>();
-  let length = 0;
-  for (const [name, { dtype, shape, data }] of largestFirst) {
-    invariant(name !== metadataKey, 'no tensor has the name of the metadata');
-    invariant(
-      data.length === checkedElementCount(shape, name) * dtypeBytes[dtype],
-      `tensor ${name} fills its shape`,
-    );
-    offsets.set(name, length);
-    length += data.length;
-  }
-  return { offsets, length };
+function tensorBytes({ dtype, shape }: Pick<Tensor, 'dtype' | 'shape'>, name: string): number {
+  return checkedElementCount(shape, name) * dtypeBytes[dtype];
 }
 
 function headerLength(bytes: Uint8Array): number {
