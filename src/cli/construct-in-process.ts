@@ -5,8 +5,9 @@ import { openInProcess } from '../../coordinator/in-process.ts';
 import { committedTileStore, jobSolver } from '../../coordinator/jobs/job-solver.ts';
 import { jobStoreOf } from '../../coordinator/jobs/job-store.ts';
 import { kernelDigest } from '../../worker/kernel/kernel.ts';
-import { openPool } from '../../worker/node/pool.ts';
+import { openPool, type SolverPool } from '../../worker/node/pool.ts';
 import { runWorker } from '../../worker/node/run-worker.ts';
+import { failure } from '../core/errors.ts';
 import type { Network } from '../core/network/network.ts';
 import type { Plan } from '../core/plan/plan.ts';
 
@@ -26,7 +27,7 @@ const job = 'search';
 
 /**
  * Returns what `construct` returns, solved by a worker of this process; what the engine already has is not solved again.
- * @throws what `construct` throws.
+ * @throws what `construct` throws; TombolaError (failure) with the kernel's words when it refuses a tile: nobody else could do it.
  */
 export async function constructInProcess(
   plan: Plan,
@@ -34,6 +35,7 @@ export async function constructInProcess(
   { threads, engine, targetSha256, checkOneIn, onEvent, signal }: InProcessConstruction,
 ): Promise<Construction> {
   const pool = openPool({ threads });
+  const watched = watchedPool(pool);
   const coordinator = openInProcess({
     engine,
     solver: pool,
@@ -49,7 +51,7 @@ export async function constructInProcess(
     insecure: false,
     onReport: () => undefined,
     link: coordinator.link,
-    pool,
+    pool: watched.pool,
   });
   const { port } = coordinator;
   const stop = (): void => port.removeJob(job);
@@ -66,7 +68,7 @@ export async function constructInProcess(
       onEvent,
       signal,
     });
-    return await Promise.race([construction, starting.then(() => construction)]);
+    return await Promise.race([construction, starting.then(() => construction), watched.refused]);
   } finally {
     signal.removeEventListener('abort', stop);
     port.removeJob(job);
@@ -77,4 +79,33 @@ export async function constructInProcess(
     await coordinator.close();
     await pool.close();
   }
+}
+
+/** The pool, and a promise that rejects when it cannot solve a tile of the worker's. */
+function watchedPool(pool: SolverPool): { readonly pool: SolverPool; readonly refused: Promise<never> } {
+  let refuse = (_error: unknown): void => undefined;
+  const refused = new Promise<never>((_, reject) => {
+    refuse = reject;
+  });
+  return {
+    refused,
+    pool: {
+      ...pool,
+      solveBody: async (problem, tile, options) => {
+        try {
+          return await pool.solveBody(problem, tile, options);
+        } catch (error) {
+          if (options.signal?.aborted !== true) refuse(refusalOf(error));
+          throw error;
+        }
+      },
+    },
+  };
+}
+
+/** On its way from a thread an error loses its class; the kernel's refusals are told by their words. */
+function refusalOf(error: unknown): unknown {
+  return error instanceof Error && error.message.startsWith('Cannot ')
+    ? failure(error.message, error)
+    : error;
 }

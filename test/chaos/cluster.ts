@@ -44,25 +44,25 @@ export class Cluster {
   }
 
   /** Starts the coordinator on the port it had; resolves when it listens, rejects when it ends before. */
-  async startCoordinator(failpoint?: number): Promise<void> {
+  async startCoordinator(failpoint?: string): Promise<void> {
     const { tileBlocks } = this.options;
     const port = this.url === '' ? (this.options.port ?? 0) : Number(new URL(this.url).port);
     const startMs = performance.now();
     this.coordinator = startEntry(
       'coordinator-entry.mjs',
       { directory: this.data, tileBlocks, port },
-      failpoint === undefined ? undefined : { number: failpoint, folder: this.data },
+      failpoint === undefined ? undefined : { name: failpoint, folder: this.data },
     );
     const [url] = await this.coordinator.said(/http:\/\/127\.0\.0\.1:\d+(?=\n)/);
     this.startsMs.push(performance.now() - startMs);
     this.url = url;
   }
 
-  startWorker(index: number, failpoint?: number): void {
+  startWorker(index: number, failpoint?: string): void {
     this.workers[index] = startEntry(
       'recording-worker-entry.mjs',
       { urls: [this.url], log: this.log },
-      failpoint === undefined ? undefined : { number: failpoint, folder: this.data },
+      failpoint === undefined ? undefined : { name: failpoint, folder: this.data },
     );
   }
 
@@ -118,13 +118,13 @@ export class Cluster {
 export function startEntry(
   file: string,
   argument: object,
-  failpoint?: { readonly number: number; readonly folder: string },
+  failpoint?: { readonly name: string; readonly folder: string },
 ): NodeProcess {
   if (failpoint === undefined) return startNode(urlOf(file), argument);
-  const { number, folder } = failpoint;
+  const { name, folder } = failpoint;
   return startNode(urlOf(file), argument, {
     preload: urlOf('failpoint-preload.mjs'),
-    variables: { FAILPOINT: String(number), FAILPOINT_FOLDER: folder },
+    variables: { FAILPOINT: name, FAILPOINT_FOLDER: folder },
   });
 }
 

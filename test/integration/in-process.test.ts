@@ -4,6 +4,7 @@ import type { ConstructEvent } from '../../coordinator/construct.ts';
 import { memoryEngine } from '../../coordinator/engine/memory-engine.ts';
 import { constructInProcess, type InProcessConstruction } from '../../src/cli/construct-in-process.ts';
 import { encodeTicket } from '../../src/core/format/ticket-file.ts';
+import type { Plan } from '../../src/core/plan/plan.ts';
 import {
   defaultOptions,
   kernelSolver,
@@ -17,7 +18,10 @@ beforeAll(async () => {
   searched = await searchInProcess(denseTarget, defaultOptions, await kernelSolver());
 });
 
-function construction(changed: Partial<InProcessConstruction>): Promise<Uint8Array> {
+function construction({
+  plan = searched.plan,
+  ...changed
+}: Partial<InProcessConstruction> & { plan?: Plan }): Promise<Uint8Array> {
   const options: InProcessConstruction = {
     threads: 2,
     engine: memoryEngine(),
@@ -27,10 +31,28 @@ function construction(changed: Partial<InProcessConstruction>): Promise<Uint8Arr
     signal: new AbortController().signal,
     ...changed,
   };
-  return constructInProcess(searched.plan, denseTarget, options).then(({ ticket }) => encodeTicket(ticket));
+  return constructInProcess(plan, denseTarget, options).then(({ ticket }) => encodeTicket(ticket));
 }
 
 describe('a construction through coordinator and worker in one process', () => {
+  it('ends with the words of the kernel, as a failure, at the first tile that it refuses', async () => {
+    const { plan } = searched;
+    const [first, ...others] = plan.layers;
+    if (first === undefined) throw new Error('a plan has layers');
+    const events: ConstructEvent[] = [];
+    const refused = construction({
+      // Products of two weights that nothing is shifted off: too large for the kernel, and for nobody before it.
+      plan: { ...plan, layers: [{ ...first, sampleShift: 0 }, ...others] },
+      onEvent: (event) => events.push(event),
+    });
+    await expect(refused).rejects.toMatchObject({
+      name: 'TombolaError',
+      kind: 'failure',
+      message: expect.stringMatching(/^Cannot solve a layer whose .* is \d+, expected at most \d+/),
+    });
+    expect(events.map(({ kind }) => kind)).toEqual(['layer']);
+  });
+
   it.each([1, 2])('gives the same bytes with %d threads', async (threads) => {
     expect(Buffer.compare(await construction({ threads }), searched.bytes)).toBe(0);
   });

@@ -1,6 +1,7 @@
-// Kills its own process at the nth call of the store or of a socket:
-//   FAILPOINT=n FAILPOINT_FOLDER=DIR node --import ./failpoint-preload.mjs program …
-// 2k is before the kth call, 2k + 1 after it. Counted are LevelDB's calls, those on files of the folder, and what WebSockets send.
+// Kills its own process at the nth call of one kind of the store's or of a socket's calls:
+//   FAILPOINT=level.batch:n FAILPOINT_FOLDER=DIR node --import ./failpoint-preload.mjs program …
+// 2k is before the kth call, 2k + 1 after it. There are LevelDB's calls, those on files of the folder, and what WebSockets send.
+// Kinds are counted apart, because how their calls interleave is another in every run.
 import fs from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { fileURLToPath } from 'node:url';
@@ -8,7 +9,8 @@ import { isMainThread } from 'node:worker_threads';
 import { ClassicLevel } from 'classic-level';
 import { WebSocket } from 'ws';
 
-const failpoint = Number(process.env.FAILPOINT);
+const failpoint = process.env.FAILPOINT ?? '';
+const [kind, number] = failpoint.split(':');
 const folder = process.env.FAILPOINT_FOLDER ?? '';
 let calls = 0;
 
@@ -19,13 +21,14 @@ function die(label, when) {
 }
 
 function watch(owner, name, { label, isCounted = () => true }) {
+  if (label !== kind) return;
   const original = owner[name];
   owner[name] = function watched(...args) {
     if (!isCounted(args[0])) return original.apply(this, args);
     const call = calls++;
-    if (2 * call === failpoint) die(label, 'before');
+    if (2 * call === Number(number)) die(label, 'before');
     const result = original.apply(this, args);
-    if (2 * call + 1 !== failpoint) return result;
+    if (2 * call + 1 !== Number(number)) return result;
     if (typeof result?.then !== 'function') die(label, 'after');
     return result.finally(() => die(label, 'after'));
   };
