@@ -11,8 +11,9 @@ import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { misuse } from '../src/core/errors.ts';
-import { connectionCountMax } from '../src/core/limits.ts';
+import { connectionCountMax, gatewayCountMax } from '../src/core/limits.ts';
 import type { Solver } from '../src/core/plan/tile.ts';
+import { type Cluster, type ClusterOptions, openCluster } from './cluster/cluster.ts';
 import type { Engine } from './engine/engine.ts';
 import { openLocalEngine } from './engine/local-engine.ts';
 import { accessChecker, originChecker } from './gateway/access.ts';
@@ -29,7 +30,7 @@ import { Offences } from './gateway/offences.ts';
 import { openPages } from './gateway/pages.ts';
 import { reasonOf } from './gateway/reason-of.ts';
 import { searchViewOf } from './gateway/search-view.ts';
-import { openSocketServer, type SocketServer } from './gateway/socket-server.ts';
+import { openSocketServer, type SocketServer, socketPath } from './gateway/socket-server.ts';
 import { openTileCheckPool } from './gateway/tile-check-pool.ts';
 import { type Jobs, startJobs } from './jobs/jobs.ts';
 import { threadRunner } from './jobs/thread-runner.ts';
@@ -41,8 +42,12 @@ export interface ServeOptions {
   readonly host: string;
   /** 0: any free one. */
   readonly port: number;
-  /** Where its store is; made if it is not there. */
+  /** Where its store is; made if it is not there. Not used with `cluster`. */
   readonly directory: string;
+  /** Shares jobs, results and work with other coordinators instead of keeping them in the directory. */
+  readonly cluster?: ClusterOptions;
+  /** Under which URL workers reach it, if not under the one it listens on. */
+  readonly advertise?: string;
   /** Null: nobody needs a token; on loopback only. */
   readonly keys: TokenKeys | null;
   /** PEM texts; null: no encryption. */
@@ -94,16 +99,18 @@ export async function serve(options: ServeOptions): Promise<RunningCoordinator> 
   const { host, port, keys, tls, insecure } = options;
   checkListenAddress({ host, port, insecure, hasKeys: keys !== null, isEncrypted: tls !== null });
   const log = openLog(options.writeLog);
-  const engine = await openLocalEngine(options.directory);
-  const closers: (() => Promise<void>)[] = [() => engine.close()];
+  const cluster = options.cluster === undefined ? undefined : await openCluster(options.cluster, log);
+  const engine = cluster?.engine ?? (await openLocalEngine(options.directory));
+  const closers: (() => Promise<void>)[] = [() => (cluster ?? engine).close()];
   try {
-    const service = await openService(options, { engine, log, closers });
+    const service = await openService(options, { engine, cluster, log, closers });
     await listen(service.server, { host, port });
     service.server.on('error', (error) => log('listener-error', { reason: reasonOf(error) }));
     const address = service.server.address() as AddressInfo;
     const name = host.includes(':') ? `[${host}]` : host;
     const url = `${tls === null ? 'http' : 'https'}://${name}:${address.port}`;
     log('started', { url, needsToken: keys !== null });
+    cluster?.gateways.announce(options.advertise ?? `${url.replace(/^http/, 'ws')}${socketPath}`);
     let closing: Promise<void> | undefined;
     return {
       url,
@@ -125,11 +132,17 @@ interface Service {
   readonly sockets: SocketServer;
   readonly shell: LedgerShell;
   readonly jobs: Jobs;
+  readonly cluster: Cluster | undefined;
 }
 
 async function openService(
   options: ServeOptions,
-  { engine, log, closers }: { engine: Engine; log: Log; closers: (() => Promise<void>)[] },
+  {
+    engine,
+    cluster,
+    log,
+    closers,
+  }: { engine: Engine; cluster: Cluster | undefined; log: Log; closers: (() => Promise<void>)[] },
 ): Promise<Service> {
   const { keys, threads, solver, tileBlocks } = options;
   const metrics = openMetrics();
@@ -150,6 +163,7 @@ async function openService(
     nowMs,
     log: live.log,
     observer: live.observer,
+    ...(cluster === undefined ? {} : { adopt: cluster.adopt }),
   });
   const volunteerKeys = keys ?? { current: newTokenKey(), previous: null };
   const checkAccess = accessChecker(keys, volunteerKeys);
@@ -161,11 +175,12 @@ async function openService(
   });
   const server = httpServer(options.tls);
   const offences = new Offences();
-  const setting = { shell, build: options.build, checkAccess, gateways, offences, log: live.log, nowMs };
+  const gatewaysNow = (): readonly string[] => [...gateways, ...(cluster?.gateways.all() ?? [])];
+  const setting = { shell, build: options.build, checkAccess, gateways: gatewaysNow, offences, nowMs };
   const sockets = openSocketServer(server, {
     checkAccess,
     isOriginAllowed,
-    openSession: (transport, origin) => new GatewaySession(transport, origin, setting),
+    openSession: (transport, origin) => new GatewaySession(transport, origin, { ...setting, log: live.log }),
     onOutcome: (outcome) => metrics.connected(outcome),
     offences,
     log,
@@ -178,14 +193,16 @@ async function openService(
   closers.unshift(async () => clearInterval(timer));
   jobs = await startJobs({
     engine,
-    ledger: shell.port,
+    ledger: cluster?.port ?? shell.port,
     planSolver: solver,
     runner: threadRunner({ verifyThreads: threads }),
     tileObserver: live.tileObserver,
     onChange: jobLogger(live.log, (job) => jobs?.stateOf(job)?.state),
+    ...(cluster === undefined ? {} : { sharing: cluster.sharing }),
     ...(tileBlocks === undefined ? {} : { tileBlocks }),
   });
   const status = () => ledgerStatus(shell.ledger, nowMs());
+  await cluster?.start({ jobs, ledger: shell.port, ledgerStatus: status });
   const backend = backendOf({ jobs, engine, status, sockets, metrics });
   const pages = openPages({
     hasVolunteers: options.volunteers === true,
@@ -197,7 +214,7 @@ async function openService(
   closers.unshift(async () => feed.close());
   const routes = { backend, pages, join, live: liveRoute(feed, checkAccess), checkAccess, isOriginAllowed };
   server.on('request', httpRoutes({ ...routes, log: live.log }));
-  return { server, sockets, shell, jobs };
+  return { server, sockets, shell, jobs, cluster };
 }
 
 /** The origin of the pages that the gateway at a WebSocket URL serves. */
@@ -314,14 +331,15 @@ function metricsSource({
  * and would tell workers to throw their results away.
  */
 async function shutDown(
-  { server, sockets, shell, jobs }: Service,
+  { server, sockets, shell, jobs, cluster }: Service,
   { closers, log }: { closers: (() => Promise<void>)[]; log: Log },
 ): Promise<void> {
   log('stopping');
   server.close();
   server.closeIdleConnections();
   shell.drain();
-  for (const session of sockets.sessions) session.send({ kind: 'drain', graceMs: settleMsMax, gateways: [] });
+  const gateways = (cluster?.gateways.others() ?? []).slice(0, gatewayCountMax);
+  for (const session of sockets.sessions) session.send({ kind: 'drain', graceMs: settleMsMax, gateways });
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, settleMsMax);
@@ -330,6 +348,7 @@ async function shutDown(
   clearTimeout(timer);
   await sockets.close(1012, 'the coordinator restarts', settleMsMax);
   server.closeAllConnections();
+  await cluster?.drain();
   await jobs.close();
   await closeAll(closers);
   log('stopped');

@@ -58,7 +58,7 @@ export function openInProcess(options: InProcessOptions): InProcessCoordinator {
   });
   const timer = setInterval(() => shell.tick(), tickMs);
   const checkAccess = () => ({ scope: 'worker', id: 'local' }) as const;
-  const setting = { shell, build, checkAccess, gateways: [], offences: new Offences(), log, nowMs };
+  const setting = { shell, build, checkAccess, gateways: () => [], offences: new Offences(), log, nowMs };
   let count = 0;
   return {
     port: shell.port,

@@ -7,6 +7,7 @@
  */
 import {
   bufferedBytesForGrants,
+  gatewayCountMax,
   heartbeatMsDefault,
   helloFrameBytesMax,
   leaseMsTrusted,
@@ -36,8 +37,8 @@ export interface SessionSetting {
   /** Hex SHA-256 of the kernel that results have to come from. */
   readonly build: string;
   readonly checkAccess: CheckAccess;
-  /** URLs of gateways that serve the same jobs. */
-  readonly gateways: readonly string[];
+  /** Returns URLs of gateways that serve the same jobs. */
+  readonly gateways: () => readonly string[];
   readonly offences: Offences;
   readonly log: Log;
   readonly nowMs: () => number;
@@ -268,7 +269,7 @@ export class GatewaySession {
       leaseMs: workerKind === 'trusted' ? leaseMsTrusted : leaseMsVolunteer,
       frameBytesMax,
       leaseCountMax: leasesPerSessionMax,
-      gateways,
+      gateways: gateways().slice(0, gatewayCountMax),
     });
     shell.join({
       session,

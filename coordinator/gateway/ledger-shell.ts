@@ -6,40 +6,20 @@
  */
 import { randomInt } from 'node:crypto';
 import { blocksPerRow, type Solver } from '../../src/core/plan/tile.ts';
-import type { GatewayMessage, Result, TileName, WorkerMessage } from '../../src/core/protocol/messages.ts';
+import type { Result, TileName, WorkerMessage } from '../../src/core/protocol/messages.ts';
 import type { BodyForm } from '../../src/core/protocol/transport.ts';
 import type { Engine } from '../engine/engine.ts';
 import { bodyOf } from '../engine/stored-result.ts';
 import type { LedgerPort, TileFate, TileWork } from '../jobs/ledger-port.ts';
-import {
-  apply,
-  createLedger,
-  type Ledger,
-  type LedgerEffect,
-  type LedgerEvent,
-  type WorkerKind,
-} from '../ledger.ts';
+import { apply, createLedger, type Ledger, type LedgerEffect, type LedgerEvent } from '../ledger.ts';
 import { AskedTiles } from './asked-tiles.ts';
 import { type GrantMaker, grantMaker } from './grant-maker.ts';
 import type { Log } from './log.ts';
 import type { ShellObserver } from './metrics.ts';
+import type { Peer } from './peer.ts';
 import { PendingResults } from './pending-results.ts';
 import { reasonOf } from './reason-of.ts';
 import type { TileCheckPool } from './tile-check-pool.ts';
-
-/** A worker on the other end of a connection. */
-export interface Peer {
-  /** Names the connection; never used twice. */
-  readonly session: string;
-  /** Names who answers for its results. */
-  readonly worker: string;
-  readonly workerKind: WorkerKind;
-  readonly threads: number;
-  /** Tiles it had in hand when it came. */
-  readonly holding: readonly TileName[];
-  send(message: GatewayMessage): void;
-  disconnect(reason: string): void;
-}
 
 /** What a shell works with; whoever made these closes them. */
 export interface LedgerShellOptions {
@@ -59,6 +39,8 @@ export interface LedgerShellOptions {
   readonly nowMs: () => number;
   readonly log: Log;
   readonly observer: ShellObserver;
+  /** Fetches a tile that another gateway has been given into this ledger; see cluster/work-feed.ts. */
+  readonly adopt?: (job: string, tile: string) => Promise<boolean>;
 }
 
 /** A ledger that runs. */
@@ -83,6 +65,8 @@ type Refusal = Extract<LedgerEffect, { kind: 'refuse' }>;
 
 /** A job that plans asks for its first tiles within seconds. */
 const unaskedRetryMs = 10_000;
+/** A result of a tile that has just been fetched from another gateway is taken from now on. */
+const adoptedRetryMs = 100;
 /** Results that could not be checked or stored are sent again after this time. */
 const troubleRetryMs = 5000;
 
@@ -180,9 +164,16 @@ class Shell {
     }
   }
 
-  /** What a worker says it has in hand is leased to it again, should it have come back on another connection. */
+  /** What a worker says it has in hand is leased to it again, should it have come back on another connection, or from another gateway. */
   private hold(session: string, holding: readonly TileName[]): void {
-    for (const { job, tile } of holding) this.happen({ kind: 'holds', session, job, tile });
+    const { adopt, isRunning } = this.options;
+    const isTrusted = this.peers.get(session)?.workerKind === 'trusted';
+    for (const name of holding) {
+      const tell = (): void => this.happen({ kind: 'holds', session, ...name });
+      if (adopt === undefined || this.tiles.find(name) !== undefined || !isTrusted || !isRunning(name.job))
+        tell();
+      else this.start(adopt(name.job, name.tile).then((isAdopted) => (isAdopted ? tell() : undefined)));
+    }
   }
 
   drain(): void {
@@ -292,7 +283,10 @@ class Shell {
     const { session, job, tile } = refusal;
     if (!this.options.isRunning(job)) return this.refuse(refusal);
     const stored = await this.options.engine.readResult(job, tile).catch(() => undefined);
-    if (stored === undefined) return this.refuse({ ...refusal, retryMs: unaskedRetryMs });
+    if (stored === undefined) {
+      const isAdopted = (await this.options.adopt?.(job, tile)) === true;
+      return this.refuse({ ...refusal, retryMs: isAdopted ? adoptedRetryMs : unaskedRetryMs });
+    }
     this.options.observer.acknowledged('duplicate');
     this.peers.get(session)?.send({ kind: 'committed', job, tile, outcome: 'duplicate' });
   }

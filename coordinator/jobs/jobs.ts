@@ -16,18 +16,12 @@ import type { Solver } from '../../src/core/plan/tile.ts';
 import type { Engine, StoredJob } from '../engine/engine.ts';
 import type { TileObserver } from '../tile-observer.ts';
 import { JobBlobs } from './job-blobs.ts';
+import { entryOf, type JobEntry, statusOf } from './job-entry.ts';
 import { agedProgress, type JobProgress } from './job-progress.ts';
-import {
-  checkedJobName,
-  decodeJobRequest,
-  encodeJobRequest,
-  type JobRequest,
-  jobIdOf,
-  planOptionsOfJson,
-  planOptionsToJson,
-} from './job-request.ts';
+import { checkedJobName, encodeJobRequest, jobIdOf, planOptionsOfJson } from './job-request.ts';
 import { decodeJobResult } from './job-result.ts';
 import type { JobRunner } from './job-runner.ts';
+import type { JobSharing } from './job-sharing.ts';
 import { DeadTile } from './job-solver.ts';
 import type { JobStatus } from './job-status.ts';
 import { jobStoreOf, StoreTrouble } from './job-store.ts';
@@ -44,6 +38,8 @@ export interface JobsOptions {
   readonly onChange?: (job: string) => void;
   /** Returns who sees a job's tiles while they are solved. */
   readonly tileObserver?: (job: string) => TileObserver;
+  /** How jobs are shared with other coordinators of the engine; by default all are this one's. */
+  readonly sharing?: JobSharing;
   readonly tileBlocks?: number;
   readonly storeRetryMs?: number;
 }
@@ -83,19 +79,14 @@ export interface Jobs {
   stateOf(job: string): Pick<JobStatus, 'state' | 'phase' | 'reason'> | undefined;
   /** Resolves when the job is not running any more; undefined if there is none, or not any more. */
   whenOver(job: string): Promise<JobStatus | undefined>;
+  /** Takes note of what another coordinator has made of a job; null: it was removed. */
+  adopt(job: string, stored: StoredJob | null): void;
+  /** Takes note of how far a job is that another coordinator drives. */
+  hear(job: string, phase: JobStatus['phase'], progress: JobProgress | null): void;
+  /** Starts jobs that have become free. */
+  fill(): void;
   /** Interrupts all jobs, which go on when they are started again. Idempotent. */
   close(): Promise<void>;
-}
-
-interface Entry {
-  stored: StoredJob;
-  /** Null where the stored one cannot be read. */
-  readonly request: JobRequest | null;
-  phase: JobStatus['phase'];
-  progress: () => JobProgress | null;
-  work: { readonly ending: AbortController; readonly ended: Promise<void> } | null;
-  /** Called when the job is not running any more. */
-  readonly waiters: (() => void)[];
 }
 
 /** Returns the engine's jobs, with those that were running at work again. */
@@ -107,7 +98,7 @@ export async function startJobs(options: JobsOptions): Promise<Jobs> {
 
 class JobList implements Jobs {
   private readonly options: JobsOptions;
-  private readonly entries = new Map<string, Entry>();
+  private readonly entries = new Map<string, JobEntry>();
   private readonly blobs: JobBlobs;
   private atWork = 0;
   private isClosed = false;
@@ -160,7 +151,7 @@ class JobList implements Jobs {
   }
 
   latest(countMax: number): readonly JobStatus[] {
-    const rank = ({ stored }: Entry): number => (stored.state === 'running' ? 0 : 1);
+    const rank = ({ stored }: JobEntry): number => (stored.state === 'running' ? 0 : 1);
     return [...this.entries.values()]
       .sort((a, b) => rank(a) - rank(b) || b.stored.sequence - a.stored.sequence)
       .slice(0, countMax)
@@ -196,6 +187,31 @@ class JobList implements Jobs {
     this.isClosed = true;
     await Promise.all([...this.entries.values()].map((entry) => this.interrupt(entry)));
     await this.turn.catch(() => undefined);
+  }
+
+  adopt(job: string, stored: StoredJob | null): void {
+    const entry = this.entries.get(job);
+    if (entry === undefined && stored === null) return;
+    if (entry === undefined && stored !== null) this.entries.set(job, entryOf(stored));
+    else if (entry !== undefined) {
+      if (stored === null) this.entries.delete(job);
+      entry.stored = stored ?? { ...entry.stored, state: 'cancelled', reason: 'Removed' };
+      if (entry.stored.state !== 'running') {
+        entry.work?.ending.abort(new Error('the job is over'));
+        if (entry.work === null) for (const tell of entry.waiters.splice(0)) tell();
+      }
+    }
+    if (stored === null) this.blobs.forget(job);
+    this.options.onChange?.(job);
+    this.fill();
+  }
+
+  hear(job: string, phase: JobStatus['phase'], progress: JobProgress | null): void {
+    const entry = this.entries.get(job);
+    if (entry?.stored.state !== 'running' || entry.work !== null) return;
+    entry.phase = phase;
+    entry.progress = aging(progress);
+    this.options.onChange?.(job);
   }
 
   private inTurn<T>(act: () => Promise<T>): Promise<T> {
@@ -234,23 +250,26 @@ class JobList implements Jobs {
       sequence,
     };
     await this.options.engine.putJob(stored);
-    this.entries.set(job, entryOf(stored));
+    // Where the engine is shared, it may have been adopted and begun by now.
+    if ((this.entries.get(job)?.work ?? null) === null) this.entries.set(job, entryOf(stored));
     this.options.onChange?.(job);
     this.fill();
     return job;
   }
 
   /** A job that is done is submitted again where its ticket has been lost. */
-  private async isGoodAsItIs({ stored }: Entry): Promise<boolean> {
+  private async isGoodAsItIs({ stored }: JobEntry): Promise<boolean> {
     if (stored.state !== 'done') return stored.state === 'running';
     const result = decodeJobResult(stored.result);
     return result !== null && (await this.options.engine.readBlob(result.ticketBlob)) !== undefined;
   }
 
   /** Starts waiting jobs, the most urgent first. */
-  private fill(): void {
+  fill(): void {
+    const { sharing } = this.options;
     const waiting = [...this.entries.values()]
       .filter(({ stored, work }) => stored.state === 'running' && work === null)
+      .filter(({ stored }) => sharing?.isFree(stored.job) ?? true)
       .sort((a, b) => b.stored.priority - a.stored.priority || a.stored.sequence - b.stored.sequence);
     for (const entry of waiting) {
       if (this.isClosed || this.atWork >= jobsAtWorkMax) return;
@@ -268,8 +287,17 @@ class JobList implements Jobs {
     }
   }
 
-  /** Resolves when the job is over or interrupted; never rejects. */
-  private async work(entry: Entry, signal: AbortSignal): Promise<void> {
+  /** Resolves when the job is over, interrupted or somebody else's; never rejects. */
+  private async work(entry: JobEntry, signal: AbortSignal): Promise<void> {
+    const { sharing } = this.options;
+    if (sharing === undefined) return this.drive(entry, signal);
+    const claim = await sharing.claim(entry.stored.job);
+    if (claim === null) return;
+    await this.drive(entry, AbortSignal.any([signal, claim.signal]));
+    await claim.release();
+  }
+
+  private async drive(entry: JobEntry, signal: AbortSignal): Promise<void> {
     const { job } = entry.stored;
     while (!signal.aborted) {
       try {
@@ -292,7 +320,7 @@ class JobList implements Jobs {
 
   /** @throws StoreTrouble */
   private async outcomeOf(
-    entry: Entry,
+    entry: JobEntry,
     signal: AbortSignal,
   ): Promise<Pick<StoredJob, 'state'> & Partial<StoredJob>> {
     const { request } = entry;
@@ -310,8 +338,8 @@ class JobList implements Jobs {
           signal,
           onProgress: (phase, progress) => {
             entry.phase = phase;
-            const sinceMs = performance.now();
-            entry.progress = () => progress && agedProgress(progress, performance.now() - sinceMs);
+            entry.progress = aging(progress);
+            this.options.sharing?.tell(job, phase, progress);
             this.options.onChange?.(job);
           },
         },
@@ -326,14 +354,14 @@ class JobList implements Jobs {
   }
 
   /** Changes the job in the engine first. */
-  private async change(entry: Entry, change: Partial<StoredJob>): Promise<void> {
+  private async change(entry: JobEntry, change: Partial<StoredJob>): Promise<void> {
     const stored = { ...entry.stored, ...change };
     await this.options.engine.putJob(stored);
     entry.stored = stored;
     this.options.onChange?.(stored.job);
   }
 
-  private async interrupt({ work, stored, waiters }: Entry): Promise<void> {
+  private async interrupt({ work, stored, waiters }: JobEntry): Promise<void> {
     work?.ending.abort(new Error('the job is interrupted'));
     await work?.ended;
     // Those of a job that was still waiting for its turn.
@@ -341,44 +369,10 @@ class JobList implements Jobs {
   }
 }
 
-function entryOf(stored: StoredJob): Entry {
-  return {
-    stored,
-    request: requestOf(stored),
-    phase: null,
-    progress: () => null,
-    work: null,
-    waiters: [],
-  };
-}
-
-function requestOf({ request }: StoredJob): JobRequest | null {
-  try {
-    return decodeJobRequest(request);
-  } catch (error) {
-    if (error instanceof TombolaError) return null;
-    throw error;
-  }
-}
-
-function statusOf({ stored, request, phase, progress }: Entry): JobStatus {
-  const { job, state, reason, priority, sequence, result } = stored;
-  return {
-    job,
-    name: request?.name ?? '',
-    state,
-    phase: state === 'running' ? (phase ?? 'waiting') : null,
-    reason,
-    priority,
-    sequence,
-    progress: progress(),
-    result: decodeJobResult(result),
-    request: request === null ? null : describedRequest(request),
-  };
-}
-
-function describedRequest({ networkBlob, targetSha256, options }: JobRequest): JobStatus['request'] {
-  return { networkBlob, targetSha256, options: planOptionsToJson(options) };
+/** Returns how to read a progress that was told now. */
+function aging(progress: JobProgress | null): () => JobProgress | null {
+  const sinceMs = performance.now();
+  return () => progress && agedProgress(progress, performance.now() - sinceMs);
 }
 
 /** The first line of what went wrong. */

@@ -149,6 +149,20 @@ export const natsCommitMsMax = 15_000;
 export const natsObjectReadAttemptsMax = 4;
 /** Milliseconds that a blob in a shared store may wait for the job that refers to it. */
 export const natsBlobGraceMs = 3_600_000;
+/** Milliseconds after which a work item that its gateway says nothing about is given to another; it says so three times in between. */
+export const workAckMs = 60_000;
+/** Milliseconds after which a gateway that has not renewed its claim on a job does not drive it any more. */
+export const jobClaimMs = 15_000;
+/** Milliseconds after which a gateway that has said nothing is left out of the list that workers get. */
+export const gatewaySilentMs = 15_000;
+/** Milliseconds between two looks for tiles that the shared queue has lost. */
+export const workAuditMs = 15_000;
+/** Milliseconds that a gateway without workers keeps its work items: the time in which workers come back after a restart. */
+export const feedGraceMs = 5_000;
+/** Work items that a gateway pulls at a time: 10 MB of targets. */
+export const feedPullMax = 256;
+/** Layers that a gateway holds for tiles it pulls: those of the jobs at work now. */
+export const feedLayersMax = 64;
 
 /** Milliseconds a trusted worker has for a lease at least; about 60 times what a tile is meant to take. */
 export const leaseMsTrusted = 60_000;

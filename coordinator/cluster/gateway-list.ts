@@ -1,0 +1,74 @@
+/**
+ * The gateways that are up: each writes its URL into a cell `gateway.<name>` every few seconds. One that has not done so for
+ * gatewaySilentMs, by the clock of whoever looks, is gone.
+ */
+
+import { gatewaySilentMs } from '../../src/core/limits.ts';
+import type { Cells } from '../engine/nats/cells.ts';
+
+/** What the list is made with. */
+export interface GatewayListOptions {
+  readonly cells: Cells;
+  /** Names this gateway; no other may have the name. */
+  readonly gateway: string;
+  /** Monotonic milliseconds. */
+  readonly nowMs: () => number;
+}
+
+const prefix = 'gateway.';
+
+/** Follows who is up, and says that we are. */
+export class GatewayList {
+  private readonly options: GatewayListOptions;
+  private readonly seen = new Map<string, { readonly url: string; readonly seenAt: number }>();
+  private url: string | undefined;
+  private timer: ReturnType<typeof setInterval> | undefined;
+  private stop: () => void = () => undefined;
+
+  constructor(options: GatewayListOptions) {
+    this.options = options;
+  }
+
+  /** Begins to follow the others. */
+  async open(): Promise<void> {
+    const { cells, nowMs } = this.options;
+    this.stop = await cells.watch(`${prefix}*`, (key, cell) => {
+      const name = key.slice(prefix.length);
+      if (cell === null) this.seen.delete(name);
+      else this.seen.set(name, { url: new TextDecoder().decode(cell.value), seenAt: nowMs() });
+    });
+  }
+
+  /** Says from now on that this gateway is up, and where. */
+  announce(url: string): void {
+    this.url = url;
+    const say = (): void => {
+      const { cells, gateway } = this.options;
+      cells.put(prefix + gateway, new TextEncoder().encode(url)).catch(() => undefined);
+    };
+    say();
+    this.timer = setInterval(say, gatewaySilentMs / 3);
+  }
+
+  /** URLs of all gateways that are up, our own among them. */
+  all(): readonly string[] {
+    return [...new Set([...(this.url === undefined ? [] : [this.url]), ...this.others()])];
+  }
+
+  /** URLs of all other gateways that are up. */
+  others(): readonly string[] {
+    const { gateway, nowMs } = this.options;
+    const now = nowMs();
+    const live = [...this.seen].filter(
+      ([name, { seenAt }]) => name !== gateway && now - seenAt < gatewaySilentMs,
+    );
+    return [...new Set(live.map(([, { url }]) => url))].filter((url) => url !== this.url);
+  }
+
+  async close(): Promise<void> {
+    const { cells, gateway } = this.options;
+    clearInterval(this.timer);
+    this.stop();
+    if (this.timer !== undefined) await cells.remove(prefix + gateway).catch(() => undefined);
+  }
+}

@@ -1,0 +1,123 @@
+/** Tells this gateway's jobs what other gateways do with them, and clears away what a job leaves in the queue when it is over. */
+import { z } from 'zod';
+import type { StoredJob } from '../engine/engine.ts';
+import type { NatsEngine } from '../engine/nats/nats-engine.ts';
+import type { Signals } from '../engine/nats/signals.ts';
+import type { WorkStream } from '../engine/nats/work-stream.ts';
+import type { JobProgress } from '../jobs/job-progress.ts';
+import type { JobSharing } from '../jobs/job-sharing.ts';
+import type { Jobs } from '../jobs/jobs.ts';
+import type { QueuedJob } from './work-feed.ts';
+
+/** What a follower works with. */
+export interface JobsFollowerOptions {
+  readonly engine: NatsEngine;
+  readonly work: WorkStream;
+  readonly signals: Signals;
+  /** Names this gateway. */
+  readonly gateway: string;
+  readonly onTrouble: (reason: string) => void;
+}
+
+const progressTopic = 'progress';
+const progressSchema = z.object({
+  gateway: z.string(),
+  job: z.string(),
+  phase: z.enum(['planning', 'solving', 'verifying', 'repairing']),
+  progress: z.custom<JobProgress>((value) => typeof value === 'object').nullable(),
+});
+/** A job's progress is told once in this time. */
+const tellMs = 1000;
+
+/** Follows the jobs of all gateways. */
+export class JobsFollower {
+  private readonly options: JobsFollowerOptions;
+  private readonly byName = new Map<string, QueuedJob>();
+  /** Jobs that this gateway has driven: it clears away after them. */
+  private readonly driven = new Set<string>();
+  private readonly clearing = new Set<Promise<void>>();
+  private readonly closers: (() => void)[] = [];
+
+  constructor(options: JobsFollowerOptions) {
+    this.options = options;
+  }
+
+  /** Begins to follow; `onOver` is called with every job that does not run any more. */
+  async open(jobs: Jobs, onOver: (job: string) => void): Promise<void> {
+    const { engine, signals, gateway } = this.options;
+    const stopFollowing = await engine.followJobs((job, stored) => {
+      this.note(job, stored);
+      if (stored?.state !== 'running') onOver(job);
+      jobs.adopt(job, stored);
+    });
+    const stopHearing = signals.hear(progressTopic, (message) => {
+      const { data } = progressSchema.safeParse(message);
+      if (data !== undefined && data.gateway !== gateway) jobs.hear(data.job, data.phase, data.progress);
+    });
+    this.closers.push(stopFollowing, stopHearing);
+    await this.sweep();
+  }
+
+  /** Jobs that run, whoever drives them. */
+  running(): readonly QueuedJob[] {
+    return [...this.byName.values()];
+  }
+
+  /** Takes note that this gateway drives the job. */
+  drove(job: string): void {
+    this.driven.add(job);
+  }
+
+  /** Resolves when nothing is being cleared away any more. */
+  async close(): Promise<void> {
+    for (const close of this.closers.splice(0)) close();
+    await Promise.all(this.clearing);
+  }
+
+  private note(job: string, stored: StoredJob | null): void {
+    if (stored?.state === 'running') this.byName.set(job, { job, priority: stored.priority });
+    else {
+      this.byName.delete(job);
+      if (this.driven.delete(job)) {
+        const clearing = this.clear(job).finally(() => this.clearing.delete(clearing));
+        this.clearing.add(clearing);
+      }
+    }
+  }
+
+  /** What gateways left that died with the job's last step. */
+  private async sweep(): Promise<void> {
+    try {
+      const stored = await this.options.engine.jobs();
+      const running = new Set(stored.filter(({ state }) => state === 'running').map(({ job }) => job));
+      for (const job of await this.options.work.jobs()) if (!running.has(job)) await this.clear(job);
+    } catch (error) {
+      this.options.onTrouble(error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  /** Never rejects: what stays is swept away by the next gateway that starts. */
+  private async clear(job: string): Promise<void> {
+    try {
+      await this.options.work.close(job);
+      await this.options.engine.objects.removeSpecs(job);
+    } catch (error) {
+      this.options.onTrouble(error instanceof Error ? error.message : String(error));
+    }
+  }
+}
+
+/** Returns how to tell other gateways of a job's progress, at most once in a while. */
+export function progressTeller({
+  signals,
+  gateway,
+  nowMs,
+}: Pick<JobsFollowerOptions, 'signals' | 'gateway'> & { readonly nowMs: () => number }): JobSharing['tell'] {
+  const toldAt = new Map<string, number>();
+  return (job, phase, progress) => {
+    const now = nowMs();
+    if (now - (toldAt.get(job) ?? Number.NEGATIVE_INFINITY) < tellMs) return;
+    toldAt.set(job, now);
+    signals.tell(progressTopic, { gateway, job, phase, progress });
+  };
+}

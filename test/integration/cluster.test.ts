@@ -1,0 +1,88 @@
+/** Gateways that share an engine over real NATS servers: whatever dies, the ticket has the same bytes as on one machine. */
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { encodeNetwork } from '../../src/core/format/network-file.ts';
+import type { Network } from '../../src/core/network/network.ts';
+import type { PlanOptions } from '../../src/core/plan/make-plan.ts';
+import { activationStep, denseLayer } from '../support/evaluation-networks.ts';
+import { defaultOptions, kernelSolver, searchInProcess } from '../support/in-process-search.ts';
+import { submitJob, ticketOf, tilesDone, whenJob } from '../support/job-client.ts';
+import { hasNats, type NatsServers, startNats } from '../support/nats-servers.ts';
+import { endAllProcesses, type NodeProcess, startNode } from '../support/node-process.ts';
+
+const relu = activationStep({ kind: 'relu' });
+const network: Network = {
+  inputShape: [24],
+  inputSteps: [],
+  layers: [denseLayer(24, 30, [relu]), denseLayer(30, 4)],
+};
+/** About thirty tiles. */
+const options: PlanOptions = { ...defaultOptions, epsilon: 1e-3, rule: 'closest' };
+const tileBlocks = 100;
+const submission = { network: encodeNetwork(network), options };
+/** Short, so that a test does not wait for what a dead gateway held. */
+const timing = { ackMs: 3000, claimMs: 1500, auditMs: 1000 };
+
+describe.skipIf(!hasNats)('gateways over NATS', () => {
+  let nats: NatsServers;
+  let expected: Uint8Array;
+  let seed = 1n;
+  beforeAll(async () => {
+    nats = await startNats(1);
+    expected = await expectedFor(1n);
+  });
+  afterEach(endAllProcesses);
+  afterAll(() => nats?.close());
+
+  async function expectedFor(of: bigint): Promise<Uint8Array> {
+    seed = of;
+    return (await searchInProcess(network, { ...options, seed: of }, await kernelSolver())).bytes;
+  }
+
+  /** Every test has a job of its own: they share the servers. */
+  async function nextJob(): Promise<{ network: Uint8Array; options: PlanOptions }> {
+    expected = await expectedFor(seed + 1n);
+    return { ...submission, options: { ...options, seed } };
+  }
+
+  async function startGateway(): Promise<{ process: NodeProcess; url: string }> {
+    const cluster = { address: nats.url, replicas: 1, monitors: nats.monitors, ...timing };
+    const process = startNode('coordinator-entry.mjs', { directory: '', tileBlocks, cluster });
+    const [url] = await process.said(/http:\/\/127\.0\.0\.1:\d+(?=\n)/);
+    return { process, url };
+  }
+
+  function startWorker(...urls: string[]): NodeProcess {
+    return startNode('worker-entry.mjs', { urls });
+  }
+
+  it('give the bytes of one machine, each with a worker of its own', async () => {
+    const job = await nextJob();
+    const gateways = await Promise.all([startGateway(), startGateway()]);
+    const [first, second] = gateways.map(({ url }) => url) as [string, string];
+    startWorker(first);
+    startWorker(second);
+    const id = await submitJob(first, job);
+    expect(Buffer.compare(await ticketOf(second, id), expected)).toBe(0);
+    expect(Buffer.compare(await ticketOf(first, id), expected)).toBe(0);
+  });
+
+  it('serve workers of one gateway with a job of another, and tell all how far it is', async () => {
+    const job = await nextJob();
+    const [first, second] = [(await startGateway()).url, (await startGateway()).url];
+    const id = await submitJob(first, job);
+    startWorker(second);
+    await whenJob(second, id, (status) => tilesDone(status) >= 1 || status.state === 'done');
+    expect(Buffer.compare(await ticketOf(first, id), expected)).toBe(0);
+  });
+
+  it('go on when the one that drives the job is killed, with its workers', async () => {
+    const job = await nextJob();
+    const [first, second] = [await startGateway(), await startGateway()];
+    const id = await submitJob(first.url, job);
+    const worker = startWorker(first.url);
+    await whenJob(first.url, id, (status) => tilesDone(status) >= 4);
+    await first.process.end('SIGKILL');
+    await worker.said(new RegExp(`connected to ${second.url.replace('http', 'ws')}`));
+    expect(Buffer.compare(await ticketOf(second.url, id), expected)).toBe(0);
+  });
+});
