@@ -13,6 +13,7 @@ export function searchViewOf(jobs: readonly JobStatus[], sessions: readonly Sess
       job,
       name,
       share: progress?.share ?? 0,
+      blocksWanted: progress?.blocksWanted ?? 0,
       blocksPerSecond: progress?.blocksPerSecond ?? 0,
       secondsLeft: progress?.secondsLeft ?? null,
       layers: (progress?.layers ?? []).map(({ name: layer, copies, copiesWanted, isDone }) => ({

@@ -21,6 +21,8 @@ export interface JobProgress {
   readonly layers: readonly LayerProgress[];
   /** In [0, 1], by blocks of copies. */
   readonly share: number;
+  /** Of copies, in all layers. */
+  readonly blocksWanted: number;
   /** Blocks solved per second of late, results read from the store not counted; 0 while nothing is. */
   readonly blocksPerSecond: number;
   /** What the rate was taken over. */
@@ -102,6 +104,7 @@ export class ProgressTracker {
     return {
       layers: this.layers.map(({ blocksPerCopy: _, ...layer }) => layer),
       share: wanted === 0 ? 1 : done / wanted,
+      blocksWanted: wanted,
       blocksPerSecond: rate,
       rateMs: Math.max(0, elapsedMs),
       secondsLeft: rate > 0 ? (wanted - done) / rate : null,

@@ -86,6 +86,7 @@ describe('the view of volunteers', () => {
         { ...layer, isDone: false },
       ],
       share: 0.5,
+      blocksWanted: 20,
       blocksPerSecond: 7,
       rateMs: 1000,
       secondsLeft: null,
@@ -117,7 +118,7 @@ describe('the view of volunteers', () => {
     ])
       expect(isSearchView(wrong)).toBe(false);
     const [first] = (view as { jobs: object[] }).jobs;
-    for (const name of ['job', 'name', 'share', 'blocksPerSecond', 'secondsLeft', 'layers'])
+    for (const name of ['job', 'name', 'share', 'blocksWanted', 'blocksPerSecond', 'secondsLeft', 'layers'])
       expect(isSearchView({ ...view, jobs: [{ ...first, [name]: undefined }] })).toBe(false);
   });
 });

@@ -1,5 +1,9 @@
 /** The volunteer page. */
 import { render } from 'preact';
+import { App } from './app.tsx';
+import { Volunteer } from './volunteer.ts';
 
+const volunteer = new Volunteer();
 const place = document.getElementById('page');
-if (place !== null) render(<h1>Tombola</h1>, place);
+if (place !== null) render(<App volunteer={volunteer} />, place);
+volunteer.open();

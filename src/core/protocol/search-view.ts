@@ -17,6 +17,8 @@ export interface JobView {
   readonly name: string;
   /** In [0, 1]. */
   readonly share: number;
+  /** Blocks of the whole job; 0 before it has been planned. */
+  readonly blocksWanted: number;
   /** Of all workers, of late. */
   readonly blocksPerSecond: number;
   /** Null while nobody knows. */
@@ -52,6 +54,7 @@ function isJobView(value: unknown): boolean {
     typeof value.job === 'string' &&
     typeof value.name === 'string' &&
     isSize(value.share) &&
+    isSize(value.blocksWanted) &&
     isSize(value.blocksPerSecond) &&
     (value.secondsLeft === null || isSize(value.secondsLeft)) &&
     isListOf(value.layers, isLayerView)

@@ -1,0 +1,71 @@
+/** What the page says, in words. */
+import type { JobView, SearchView } from '../../src/core/protocol/search-view.ts';
+import type { PauseReason } from './pause.ts';
+import type { Status } from './volunteer.ts';
+
+/** Returns what is going on, in a sentence or two. */
+export function statusWords(status: Status): string {
+  switch (status.kind) {
+    case 'idle':
+      return 'Not running. Nothing is computed on this device.';
+    case 'starting':
+      return 'Getting ready: testing the solver on this device.';
+    case 'connecting':
+      return 'Connecting to the coordinator.';
+    case 'offline':
+      return 'Not connected. Trying again; what is solved is kept.';
+    case 'waiting':
+      return 'Connected. Waiting for work.';
+    case 'working':
+      return `Connected. Working on ${status.tiles === 1 ? 'one tile' : `${status.tiles} tiles`}.`;
+    case 'paused':
+      return pauseWords[status.reason];
+    case 'retrying':
+      return `Trying again soon: ${status.reason}.`;
+    case 'refused':
+      return `Stopped: ${status.reason}.`;
+  }
+}
+
+const pauseWords: Readonly<Record<PauseReason, string>> = {
+  battery: 'Paused while this device runs on its battery.',
+  'save-data': 'Paused while this device saves data.',
+  hidden: 'Paused: this tab has been in the background for half an hour.',
+};
+
+/** Returns the job that this tab works on, or the one that it would. */
+export function shownJob(search: SearchView | null | undefined, job: string | null): JobView | undefined {
+  return search?.jobs.find((each) => each.job === job) ?? search?.jobs[0];
+}
+
+/** Returns a job's name for a heading. */
+export function jobName({ name }: JobView): string {
+  return name.trim() === '' ? 'A search without a name' : name;
+}
+
+/** Returns a number of two or three figures: 830, 4.1 k, 2.35 M. */
+export function shortNumber(value: number): string {
+  if (value < 1000) return `${Math.round(value)}`;
+  const [unit, size] = value < 1e6 ? ['k', 1e3] : value < 1e9 ? ['M', 1e6] : ['G', 1e9];
+  return `${(value / size).toPrecision(3)} ${unit}`;
+}
+
+/** Returns a share as percents; what has begun is not 0 %, and what is not done is not 100 %. */
+export function percentWords(share: number): string {
+  const percent = Math.floor(share * 100);
+  if (share > 0 && percent === 0) return 'less than 1 %';
+  return `${Math.min(percent, share < 1 ? 99 : 100)} %`;
+}
+
+/** Returns about how long, in the largest fitting unit. */
+export function durationWords(seconds: number): string {
+  const steps = [
+    [90, 1, 'seconds'],
+    [90 * 60, 60, 'minutes'],
+    [36 * 3600, 3600, 'hours'],
+    [Number.POSITIVE_INFINITY, 86_400, 'days'],
+  ] as const;
+  const [, size, unit] = steps.find(([below]) => seconds < below) ?? steps[3];
+  const count = Math.max(1, Math.round(seconds / size));
+  return `about ${count} ${count === 1 ? unit.slice(0, -1) : unit}`;
+}
