@@ -1,12 +1,16 @@
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
 import { CountReporter } from './test/support/count-reporter.ts';
 
-export default defineConfig({
+/** Half a minute of faults around browser tabs: `npm run test:browser` runs them too, with all other tests in browsers. */
+const browserFaults = 'test/browser/*-faults.test.ts';
+
+export default defineConfig(({ mode }) => ({
   test: {
-    include: ['test/**/*.test.ts'],
+    include: [mode === 'browser' ? 'test/browser/**/*.test.ts' : 'test/**/*.test.ts'],
+    exclude: mode === 'browser' ? configDefaults.exclude : [...configDefaults.exclude, browserFaults],
     testTimeout: 120_000,
     hookTimeout: 120_000,
     maxWorkers: 2,
     reporters: ['default', new CountReporter()],
   },
-});
+}));

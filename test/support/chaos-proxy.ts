@@ -24,6 +24,8 @@ export interface ChaosProxy {
   hold(): void;
   /** Lets through what was held. */
   release(): void;
+  /** Cuts the connections there are. */
+  cut(): void;
   /** What the latest connection's ends have sent. */
   recorded(direction: Direction): Buffer;
   close(): Promise<void>;
@@ -59,6 +61,9 @@ export async function openChaosProxy(target: string): Promise<ChaosProxy> {
     },
     release: () => {
       for (const link of links) link.release();
+    },
+    cut: () => {
+      for (const link of links) link.cut();
     },
     recorded: (direction) => Buffer.concat(latest?.passed[direction] ?? []),
     close: async () => {

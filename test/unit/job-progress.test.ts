@@ -4,6 +4,7 @@ import { agedProgress, type JobProgress } from '../../coordinator/jobs/job-progr
 const progress: JobProgress = {
   layers: [],
   share: 0.5,
+  blocksWanted: 12_000,
   blocksPerSecond: 600,
   rateMs: 10_000,
   secondsLeft: 10,

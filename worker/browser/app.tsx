@@ -1,8 +1,9 @@
 /** The volunteer page's parts. */
 import type { JSX } from 'preact';
+import { formatSeconds } from '../../src/core/format-number.ts';
 import { Picture } from './picture.tsx';
 import type { Volunteer } from './volunteer.ts';
-import { durationWords, jobName, percentWords, shortNumber, shownJob, statusWords } from './words.ts';
+import { jobName, percentWords, shortNumber, shownJob, statusWords } from './words.ts';
 
 interface PartProps {
   readonly volunteer: Volunteer;
@@ -35,15 +36,16 @@ function SearchCard({ volunteer }: PartProps): JSX.Element {
     <section aria-labelledby="search-heading">
       <h2 id="search-heading">What is being computed</h2>
       {job === undefined ? (
-        <p>{noJobWords(search === undefined, search === null)}</p>
+        <p>{noJobWords(volunteer)}</p>
       ) : (
         <>
           <p class="job-name">{jobName(job)}</p>
           <Picture job={job} ownBlocks={volunteer.contribution.value.blocks} />
           <p class="quiet">
             {job.layers.length === 0 ? 'Being planned' : `${percentWords(job.share)} solved`}
-            {job.secondsLeft === null ? '' : `, ${durationWords(job.secondsLeft)} left at this rate`}. Helping
-            now: {search?.volunteerCount === 1 ? 'one browser' : `${search?.volunteerCount ?? 0} browsers`}
+            {job.secondsLeft === null ? '' : `, about ${formatSeconds(job.secondsLeft)} left at this rate`}.
+            Helping now:{' '}
+            {search?.volunteerCount === 1 ? 'one browser' : `${search?.volunteerCount ?? 0} browsers`}
             {search?.workerCount ? ` and ${search.workerCount} of the coordinator’s own workers` : ''}.
             {others > 0 ? ` ${others === 1 ? 'Another job is' : `${others} more jobs are`} waiting.` : ''}
           </p>
@@ -53,10 +55,12 @@ function SearchCard({ volunteer }: PartProps): JSX.Element {
   );
 }
 
-function noJobWords(isLoading: boolean, isUnknown: boolean): string {
-  if (isLoading) return 'Asking the coordinator …';
-  if (isUnknown) return 'The coordinator does not answer at the moment.';
-  return 'Nothing at the moment. You can start all the same: work comes when there is some.';
+function noJobWords({ search, contribution }: Volunteer): string {
+  if (search.value === undefined) return 'Asking the coordinator …';
+  if (search.value === null) return 'The coordinator does not answer at the moment.';
+  return contribution.value.tiles > 0
+    ? 'All is solved for now, some of it by you: thank you. New work starts by itself while you stay.'
+    : 'Nothing at the moment. You can start all the same: work comes when there is some.';
 }
 
 function PartCard({ volunteer }: PartProps): JSX.Element {
@@ -114,7 +118,7 @@ function Limits({ volunteer }: PartProps): JSX.Element {
     <fieldset>
       <legend>How much of this device</legend>
       <label for="cores">
-        Cores <output>{`${cores.value} of ${coresMax}`}</output>
+        Cores <span aria-hidden="true">{`${cores.value} of ${coresMax}`}</span>
       </label>
       <input
         id="cores"
@@ -127,7 +131,7 @@ function Limits({ volunteer }: PartProps): JSX.Element {
         onInput={(event) => volunteer.setCores(event.currentTarget.valueAsNumber)}
       />
       <label for="duty">
-        Share of their time <output>{`${dutyPercent.value} %`}</output>
+        Share of their time <span aria-hidden="true">{`${dutyPercent.value} %`}</span>
       </label>
       <input
         id="duty"

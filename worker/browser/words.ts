@@ -56,16 +56,3 @@ export function percentWords(share: number): string {
   if (share > 0 && percent === 0) return 'less than 1 %';
   return `${Math.min(percent, share < 1 ? 99 : 100)} %`;
 }
-
-/** Returns about how long, in the largest fitting unit. */
-export function durationWords(seconds: number): string {
-  const steps = [
-    [90, 1, 'seconds'],
-    [90 * 60, 60, 'minutes'],
-    [36 * 3600, 3600, 'hours'],
-    [Number.POSITIVE_INFINITY, 86_400, 'days'],
-  ] as const;
-  const [, size, unit] = steps.find(([below]) => seconds < below) ?? steps[3];
-  const count = Math.max(1, Math.round(seconds / size));
-  return `about ${count} ${count === 1 ? unit.slice(0, -1) : unit}`;
-}
