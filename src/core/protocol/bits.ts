@@ -1,28 +1,32 @@
 /**
  * Bits in bytes, little bit order: bit p is bit (p mod 8) of byte ⌊p/8⌋. At most {@link bitsAtOnce} bits at a time, so that they lie
- * in the four bytes of one unaligned word; so an array to read or write needs {@link bitPaddingBytes} spare bytes at its end.
- * Positions stay below 2^31. Nothing here branches on the data: a mask's bits are as good as random.
+ * in the four bytes of one unaligned word. Positions stay below 2^31. Nothing here branches on the bits: those of a mask are as
+ * good as random.
  */
 
-/** Spare bytes that an array needs behind its last bit: a word, and what a reader may take before it looks where it is. */
-export const bitPaddingBytes = 16;
+/** Spare bytes that an array to write to needs behind its last bit. */
+export const bitPaddingBytes = 4;
 /** Bits that one call takes at most. */
 export const bitsAtOnce = 24;
 
-/** Reads bits, one after the other. */
+/** Reads bits, one after the other; zeros beyond the end. */
 export class BitReader {
   /** Position of the next bit. */
   bit = 0;
   private readonly view: DataView;
+  /** Where the last whole word begins. */
+  private readonly lastWord: number;
 
-  /** @param bytes padded; kept, not copied. */
+  /** @param bytes kept, not copied. */
   constructor(bytes: Uint8Array) {
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.lastWord = bytes.byteLength - 4;
   }
 
   /** Returns the bits from a position on: the lowest {@link bitsAtOnce} are right, those above may be anything. */
   windowAt(bit: number): number {
-    return this.view.getInt32(bit >>> 3, true) >>> (bit & 7);
+    const at = bit >>> 3;
+    return (at <= this.lastWord ? this.view.getInt32(at, true) : this.endAt(at)) >>> (bit & 7);
   }
 
   /** Returns the next `count` ≤ {@link bitsAtOnce} bits; the first one is the lowest. */
@@ -30,6 +34,13 @@ export class BitReader {
     const value = this.windowAt(this.bit) & ((1 << count) - 1);
     this.bit += count;
     return value;
+  }
+
+  private endAt(at: number): number {
+    let word = 0;
+    for (let byte = this.view.byteLength - 1; byte >= at; byte--)
+      word = (word << 8) | this.view.getUint8(byte);
+    return word;
   }
 }
 
@@ -74,11 +85,6 @@ export class BitWriter {
     this.open = 0;
     this.openCount = 0;
   }
-}
-
-/** Returns the bytes and some padding, zeros, in memory of its own. */
-export function padded(bytes: Uint8Array): Uint8Array {
-  return grown(bytes, bytes.length + bitPaddingBytes);
 }
 
 /** Returns the bytes and zeros up to the length, in memory of its own. */

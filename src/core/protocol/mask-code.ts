@@ -27,7 +27,7 @@ import {
   type Tile,
   type TileResult,
 } from '../plan/tile.ts';
-import { BitWriter, bitPaddingBytes, grown, padded } from './bits.ts';
+import { BitWriter, bitPaddingBytes, grown } from './bits.ts';
 import { maskLayout } from './mask-layout.ts';
 import { MaskReader } from './mask-reader.ts';
 import { MaskWriter } from './mask-writer.ts';
@@ -45,7 +45,7 @@ export function encodeResultBody(problem: LayerProblem, tile: Tile, result: Tile
   const copies = result.copyRows.length;
   invariant(result.masks.length === copies * rowBytes, 'the masks of a result have the length of its copies');
   const missed = result.misses.length / 2;
-  const writer = new MaskWriter(layout, { masks: padded(result.masks), rowBytes, copies, missed });
+  const writer = new MaskWriter(layout, { masks: result.masks, rowBytes, copies, missed });
   const blocks = blocksPerRow(problem);
   const spare = rowBytes * 8 - rowMaskBits(problem);
   let copy = 0;
@@ -128,9 +128,14 @@ export function decodeResultBody(
     tileId: tile.id,
     copyCounts,
     copyRows: Int32Array.from(copyRows),
-    masks: masks.slice(0, copyRows.length * rowBytes),
+    masks: exactly(masks, copyRows.length * rowBytes),
     misses: Int32Array.from(misses),
   };
+}
+
+/** Returns the first bytes: a view where hardly any more are kept by it, and else a copy. */
+function exactly(bytes: Uint8Array, length: number): Uint8Array {
+  return bytes.length <= length + bitPaddingBytes ? bytes.subarray(0, length) : bytes.slice(0, length);
 }
 
 function mostCopies(tile: Tile): number {

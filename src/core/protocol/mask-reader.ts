@@ -1,5 +1,5 @@
 /** Reads the blocks of rows from a body that may be anybody's (mask-code.ts). */
-import { BitReader, type BitWriter, bitsAtOnce, padded } from './bits.ts';
+import { BitReader, type BitWriter, bitsAtOnce } from './bits.ts';
 import { countOf, findSubset, halfBits, listedSize, listedSubset } from './combination.ts';
 import { classCodeLengths, lengthBits, type MaskLayout, symbolStride } from './mask-layout.ts';
 import { codeLengthMax, fillDecodeTable, isCompleteCode } from './prefix-code.ts';
@@ -21,7 +21,7 @@ export class MaskReader {
 
   constructor(layout: MaskLayout, body: Uint8Array) {
     this.layout = layout;
-    this.body = new BitReader(padded(body));
+    this.body = new BitReader(body);
     this.bitCount = body.length * 8;
     this.counts = new Uint32Array(layout.classSizes.length * symbolStride);
     this.table = new Uint16Array(layout.classSizes.length << codeLengthMax);

@@ -6,7 +6,7 @@ import { codesOf, costsOf } from './prefix-code.ts';
 
 /** What a body is made of. */
 export interface MaskSource {
-  /** Those of all copies, padded (bits.ts); they are kept, not copied. */
+  /** Those of all copies; they are kept, not copied. */
   readonly masks: Uint8Array;
   readonly rowBytes: number;
   readonly copies: number;
