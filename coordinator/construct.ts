@@ -50,6 +50,7 @@ import {
   type VerifiedTile,
 } from '../src/core/ticket/merge.ts';
 import type { Ticket, TicketLayer } from '../src/core/ticket/ticket.ts';
+import { openFastVerifier } from '../src/core/verify/fast/fast-verifier.ts';
 import { type TileVerdict, verifyTile } from '../src/core/verify/verify-tile.ts';
 import { joinStages, type StageConstruction, ticketLayer } from './join-stages.ts';
 import type { TileObserver } from './tile-observer.ts';
@@ -287,6 +288,7 @@ class LayerRun {
   /** 0-based target layer, of the whole network. */
   private readonly layer: number;
   private readonly problemDigest: string;
+  private readonly fast = openFastVerifier();
 
   constructor(
     place: LayerPlace,
@@ -342,7 +344,8 @@ class LayerRun {
 
   private verify(tile: Tile, result: TileResult): TileVerdict {
     const { checkOneIn } = this.options;
-    return verifyTile(this.problem, { tile, result, isChecked: (copy) => copy % checkOneIn === 0 });
+    const isChecked = (copy: number): boolean => copy % checkOneIn === 0;
+    return verifyTile(this.problem, { tile, result, isChecked, fast: this.fast });
   }
 
   private count(tile: Tile, verified: VerifiedTile, resumed: boolean): VerifiedTile {

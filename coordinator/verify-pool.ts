@@ -20,18 +20,27 @@ export interface VerifyPool {
   close(): Promise<void>;
 }
 
+/** What to verify, and how. */
+export interface VerifyPoolOptions {
+  readonly ticket: Ticket;
+  readonly network: Network;
+  readonly threads: number;
+  /** With the readable verifier alone, about ten times as slow; by default the fast one looks first. */
+  readonly isReadable?: boolean | undefined;
+}
+
 /**
  * Returns a pool with `threads` threads for one ticket against one target. The ticket and the network reach the threads once.
  * A thread keeps the context of one layer, so ranges should come layer by layer.
  * @throws TombolaError (misuse) when `threads` is not a whole number from 1 to the limit.
  */
-export function openVerifyPool(options: VerifySubject & { readonly threads: number }): VerifyPool {
-  const { ticket, network, threads } = options;
+export function openVerifyPool(options: VerifyPoolOptions): VerifyPool {
+  const { ticket, network, threads, isReadable = false } = options;
   if (!Number.isInteger(threads) || threads < 1 || threads > poolThreadsMax)
     throw misuse(
       `Cannot open a pool of ${threads} threads to verify with, expected a whole number from 1 to ${poolThreadsMax}`,
     );
-  const piscina = new Piscina(poolOptions({ ticket, network, threads }));
+  const piscina = new Piscina(poolOptions({ ticket, network, isReadable }, threads));
   const copies = new WeakMap<object, unknown>();
   let closing: Promise<void> | undefined;
 
@@ -60,16 +69,12 @@ export function openVerifyPool(options: VerifySubject & { readonly threads: numb
   };
 }
 
-function poolOptions({
-  ticket,
-  network,
-  threads,
-}: {
-  ticket: Ticket;
-  network: Network;
-  threads: number;
-}): object {
-  const workerData: VerifySubject = { ticket: withSharedArrays(ticket), network: withSharedArrays(network) };
+function poolOptions({ ticket, network, isReadable }: VerifySubject, threads: number): object {
+  const workerData: VerifySubject = {
+    ticket: withSharedArrays(ticket),
+    network: withSharedArrays(network),
+    isReadable,
+  };
   return withoutPrototype({ filename: threadEntry(), minThreads: threads, maxThreads: threads, workerData });
 }
 

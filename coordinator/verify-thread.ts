@@ -1,5 +1,6 @@
 /** What one verifying thread runs. It keeps the context of the layer in hand. */
 import { workerData } from 'piscina';
+import { openFastVerifier } from '../src/core/verify/fast/fast-verifier.ts';
 import { ticketContext } from '../src/core/verify/layer-context.ts';
 import type { RowsReport } from '../src/core/verify/verify-rows.ts';
 import { localCheck, type RowsCheck } from '../src/core/verify/verify-ticket.ts';
@@ -14,6 +15,6 @@ export function checkRows({ index, range, errors }: VerifyTask): Promise<RowsRep
   return check(index, range, errors);
 }
 
-function subjectCheck({ ticket, network }: VerifySubject): RowsCheck {
-  return localCheck(ticketContext(ticket, network));
+function subjectCheck({ ticket, network, isReadable }: VerifySubject): RowsCheck {
+  return localCheck(ticketContext(ticket, network), isReadable ? undefined : openFastVerifier());
 }

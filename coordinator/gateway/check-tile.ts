@@ -4,9 +4,13 @@ import { decodeTileResult } from '../../src/core/format/tile-result.ts';
 import type { Tile, TileResult } from '../../src/core/plan/tile.ts';
 import { decodeResultBody } from '../../src/core/protocol/mask-code.ts';
 import { ProtocolError } from '../../src/core/protocol/protocol-error.ts';
+import { openFastVerifier } from '../../src/core/verify/fast/fast-verifier.ts';
 import { verifyTile } from '../../src/core/verify/verify-tile.ts';
 import { storedValue } from '../engine/stored-result.ts';
 import type { TileCheckReply, TileCheckTask } from './tile-check-task.ts';
+
+/** Of this thread. */
+const fast = openFastVerifier();
 
 /** Returns the verdict on a result. */
 export function checkTile({ problem, tile, body, form, checkOneIn }: TileCheckTask): TileCheckReply {
@@ -20,7 +24,7 @@ export function checkTile({ problem, tile, body, form, checkOneIn }: TileCheckTa
     throw error;
   }
   if (result === undefined) return { kind: 'refused', reason: 'the body is damaged' };
-  const verified = verifyTile(problem, { tile, result, isChecked });
+  const verified = verifyTile(problem, { tile, result, isChecked, fast });
   if (verified.kind === 'refused') return { kind: 'refused', reason: verified.reason };
   const value = storedValue(body, form);
   const digest = createHash('sha256').update(value).digest('hex');

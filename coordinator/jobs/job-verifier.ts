@@ -2,6 +2,7 @@
 import type { Network } from '../../src/core/network/network.ts';
 import type { LayerProblem, Tile, TileResult } from '../../src/core/plan/tile.ts';
 import type { Ticket } from '../../src/core/ticket/ticket.ts';
+import { openFastVerifier } from '../../src/core/verify/fast/fast-verifier.ts';
 import { type TicketVerdict, verifyTicket } from '../../src/core/verify/verify-ticket.ts';
 import { verifyTile } from '../../src/core/verify/verify-tile.ts';
 import { openVerifyPool } from '../verify-pool.ts';
@@ -57,7 +58,10 @@ export function localVerifier(): JobVerifier {
   };
 }
 
+/** Of this thread. */
+const fast = openFastVerifier();
+
 async function checkTileHere(problem: LayerProblem, tile: Tile, result: TileResult): Promise<string | null> {
-  const verdict = verifyTile(problem, { tile, result, isChecked: () => true });
+  const verdict = verifyTile(problem, { tile, result, isChecked: () => true, fast });
   return verdict.kind === 'verified' ? null : verdict.reason;
 }

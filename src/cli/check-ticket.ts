@@ -18,6 +18,8 @@ export interface CheckSubject {
   readonly threads: number;
   readonly progress: Progress;
   readonly signal: AbortSignal;
+  /** Check residuals with the readable verifier alone. */
+  readonly isReadable?: boolean;
 }
 
 /** What the residual check found. */
@@ -36,11 +38,11 @@ export interface FunctionCheck {
 
 /** Returns the verdict on structure, residuals and certificate. */
 export async function checkResiduals(subject: CheckSubject): Promise<ResidualCheck> {
-  const { decoded, target, threads, progress, signal } = subject;
+  const { decoded, target, threads, progress, signal, isReadable } = subject;
   const { ticket, changedTensors } = decoded;
   const start = performance.now();
   const rows = ticket.layers.reduce((sum, layer) => sum + layer.copyRows.length, 0);
-  const pool = openVerifyPool({ ticket, network: target.network, threads });
+  const pool = openVerifyPool({ ticket, network: target.network, threads, isReadable });
   let checked = 0;
   const check: RowsCheck = async (index, range, errors) => {
     const report = await pool.check(index, range, errors);

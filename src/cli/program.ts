@@ -83,6 +83,11 @@ function addSearchCommands({ add, run }: Adder): void {
 function addTicketCommands({ add, run }: Adder): void {
   add('verify <ticket>', 'check a ticket against its target', [
     { name: 'target', value: 'FILE', help: 'the target the ticket was made for' },
+    {
+      name: 'readable',
+      value: null,
+      help: 'check residuals in plain TypeScript alone, about ten times as slow',
+    },
     ...dataOptions,
     ...scalingOptions,
     ...sharedOptions,

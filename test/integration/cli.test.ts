@@ -130,6 +130,11 @@ describe('verify', () => {
     const alone = await verify(ticketOf('run'), '--json');
     expect(alone.code).toBe(0);
     expect(JSON.parse(alone.stdout)).toMatchObject({ verified: true, agreement: null });
+    const readable = await verify(ticketOf('run'), '--readable', '--json');
+    expect({ ...JSON.parse(readable.stdout), seconds: 0 }).toEqual({
+      ...JSON.parse(alone.stdout),
+      seconds: 0,
+    });
     const compared = await verify(ticketOf('run'), ...data, '--skip', '100', '--limit', '50');
     expect(compared.code).toBe(0);
     expect(compared.stdout).toMatch(/^Verified:/m);
@@ -144,6 +149,7 @@ describe('verify', () => {
     const { code, stdout } = await verify('flipped.safetensors');
     expect(code).toBe(1);
     expect(stdout).toMatch(/NOT verified: not what was sealed: source\.2\.masks; .*row/);
+    expect((await verify('flipped.safetensors', '--readable')).stdout).toBe(stdout);
   });
 
   test('says no to a ticket whose seed differs in one digit', async () => {

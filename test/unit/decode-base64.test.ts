@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { decodeBase64 } from '../../worker/kernel/decode-base64.ts';
+import { decodeBase64 } from '../../src/core/format/decode-base64.ts';
 
 it('decodes what Node encodes, for every length of the last group', () => {
   fc.assert(

@@ -7,7 +7,7 @@ import { SourceLayerReader } from '../../src/core/source/source-network.ts';
 import { layerLayout } from '../../src/core/ticket/layout.ts';
 import type { Ticket, TicketLayer } from '../../src/core/ticket/ticket.ts';
 import { ticketContext } from '../../src/core/verify/layer-context.ts';
-import type { ColumnErrors } from '../../src/core/verify/verify-rows.ts';
+import type { ColumnErrors } from '../../src/core/verify/row-sums.ts';
 import { localCheck, verifyTicket } from '../../src/core/verify/verify-ticket.ts';
 import { activationStep, convolutionLayer, denseLayer } from '../support/evaluation-networks.ts';
 import { kernelSolver, searchInProcess } from '../support/in-process-search.ts';

@@ -4,10 +4,10 @@
  */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
+import { decodeBase64 } from '../../src/core/format/decode-base64.ts';
 import type { LayerProblem } from '../../src/core/plan/tile.ts';
 import { encodeResultBody } from '../../src/core/protocol/mask-code.ts';
-import { decodeBase64 } from '../kernel/decode-base64.ts';
-import { kernelBase64 } from '../kernel/generated/kernel-bytes.ts';
+import { kernelModule } from '../kernel/generated/kernel-bytes.ts';
 import { type Kernel, kernelDigest, loadKernel } from '../kernel/kernel.ts';
 import { selfTest } from '../self-test.ts';
 import { SlicedTile } from '../sliced-tile.ts';
@@ -31,7 +31,7 @@ self.onmessage = ({ data: order }: MessageEvent<SolverOrder>): void => {
 prepare().then(report, (error: unknown) => report({ kind: 'unfit', reason: textOf(error) }));
 
 async function prepare(): Promise<SolverReport> {
-  const digest = bytesToHex(sha256(decodeBase64(kernelBase64)));
+  const digest = bytesToHex(sha256(decodeBase64(kernelModule.base64)));
   if (digest !== kernelDigest) throw new Error(`the kernel is ${digest}, expected ${kernelDigest}`);
   const loaded = await loadKernel();
   await selfTest({ solve: async (problem, tile) => loaded.solveTile(problem, tile) });

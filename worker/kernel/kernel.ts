@@ -3,17 +3,17 @@
  * browsers. It returns what src/core/plan/reference-solver.ts returns, bit for bit, some thousand times faster.
  */
 import { failure } from '../../src/core/errors.ts';
+import { decodeBase64 } from '../../src/core/format/decode-base64.ts';
 import { exactBlockSizeMax } from '../../src/core/limits.ts';
 import { type LayerProblem, rowMaskBytes, type Tile, type TileResult } from '../../src/core/plan/tile.ts';
 import type { Subset, SubsetSumProblem } from '../../src/core/subset-sum/problem.ts';
 import { subsetOf } from '../../src/core/subset-sum/solve-by-definition.ts';
-import { decodeBase64 } from './decode-base64.ts';
-import { kernelBase64, kernelSha256 } from './generated/kernel-bytes.ts';
+import { kernelModule } from './generated/kernel-bytes.ts';
 import type { KernelExports } from './kernel-exports.ts';
 import { ruleNumber, setUpLayer, wholeTolerance } from './layer-setup.ts';
 
 /** Hex SHA-256 of the kernel's module: which kernel a result came from. */
-export const kernelDigest: string = kernelSha256;
+export const kernelDigest: string = kernelModule.sha256;
 
 /** One instance of the kernel. Not for several threads: each loads its own. */
 export interface Kernel {
@@ -31,7 +31,7 @@ export interface Kernel {
 
 /** Returns a fresh kernel. Compiling takes a few milliseconds. */
 export async function loadKernel(): Promise<Kernel> {
-  const { instance } = await WebAssembly.instantiate(decodeBase64(kernelBase64), {});
+  const { instance } = await WebAssembly.instantiate(decodeBase64(kernelModule.base64), {});
   const exports = instance.exports as unknown as KernelExports;
   let current: LayerProblem | undefined;
   let blockCountMax = -1;

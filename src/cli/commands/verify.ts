@@ -35,6 +35,7 @@ export async function verifyCommand(
     threads: options.threads,
     progress,
     signal,
+    isReadable: raw.get('readable') === 'true',
   };
   progress.say(`Verifying ${ticketPath}: structure, every residual, certificate …`);
   const residuals = await checkResiduals(subject);

@@ -20,7 +20,7 @@ import { type LayerLayout, layerLayout } from '../ticket/layout.ts';
 import type { Ticket } from '../ticket/ticket.ts';
 import { ticketStage } from '../ticket/ticket-stage.ts';
 import { referenceNetwork } from './quantise.ts';
-import type { ColumnErrors } from './verify-rows.ts';
+import type { ColumnErrors } from './row-sums.ts';
 
 /** One layer, ready to be checked row by row. */
 export interface LayerContext {

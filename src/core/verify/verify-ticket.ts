@@ -11,6 +11,7 @@ import { readsPadding } from '../network/intervals.ts';
 import type { Network } from '../network/network.ts';
 import { copyOffsets } from '../ticket/layout.ts';
 import type { Ticket, TicketLayer } from '../ticket/ticket.ts';
+import type { FastVerifier } from './fast/fast-verifier.ts';
 import {
   type LayerContext,
   layerContext,
@@ -18,8 +19,9 @@ import {
   type TicketContext,
   ticketContext,
 } from './layer-context.ts';
+import type { ColumnErrors } from './row-sums.ts';
 import { layerFault, stageFault, ticketFault } from './ticket-structure.ts';
-import { type ColumnErrors, type RowRange, type RowsReport, verifyRows } from './verify-rows.ts';
+import { type RowRange, type RowsReport, verifyRows } from './verify-rows.ts';
 
 /** What verification found out about one target layer. */
 export interface LayerVerdict {
@@ -167,8 +169,11 @@ export function neuronsOfCopies(layer: TicketLayer): Int32Array {
   return neurons;
 }
 
-/** Returns a check that runs here, building each layer's context once. Layers must come in order, each one sound. */
-export function localCheck(first: TicketContext): RowsCheck {
+/**
+ * Returns a check that runs here, building each layer's context once. Layers must come in order, each one sound.
+ * @param fast looks at rows first, if given.
+ */
+export function localCheck(first: TicketContext, fast?: FastVerifier): RowsCheck {
   let stage = first;
   let current: { index: number; context: LayerContext } | undefined;
   return (index, range, errors) => {
@@ -178,7 +183,8 @@ export function localCheck(first: TicketContext): RowsCheck {
       const context = layerContext(stage, index - stage.stage.firstLayer, isMoved ? errors : undefined);
       current = { index, context };
     }
-    return Promise.resolve(verifyRows(stage.ticket, current.context, range, errors));
+    const subject = { ticket: stage.ticket, context: current.context, errors };
+    return Promise.resolve(verifyRows(subject, range, fast));
   };
 }
 

@@ -7,11 +7,24 @@ import {
   blocksPerRow,
   type LayerProblem,
   rowMaskBits,
+  rowMaskBytes,
   type Tile,
   type TileResult,
 } from '../plan/tile.ts';
 import { SourceLayerReader } from '../source/source-network.ts';
 import { markVerified, type VerifiedTile } from '../ticket/merge.ts';
+import type { FastVerifier } from './fast/fast-verifier.ts';
+import type { FastTileRows } from './fast/tile-rows.ts';
+
+/** What a tile's result is checked for. */
+export interface TileCheck {
+  readonly tile: Tile;
+  readonly result: TileResult;
+  /** Which copies' residuals are looked at. */
+  readonly isChecked: (copy: number) => boolean;
+  /** Looks at a row first; the readable check sees only rows that it does not pass. */
+  readonly fast?: FastVerifier | undefined;
+}
 
 /** The verdict on a tile's result. */
 export type TileVerdict =
@@ -23,18 +36,16 @@ export type TileVerdict =
  * every block of every row that `isChecked` selects.
  * A row reported as missed is taken at its word here: it costs a spare, never correctness.
  */
-export function verifyTile(
-  problem: LayerProblem,
-  { tile, result, isChecked }: { tile: Tile; result: TileResult; isChecked: (copy: number) => boolean },
-): TileVerdict {
-  const reason = shapeFault(problem, tile, result) ?? residualFault(problem, { tile, result, isChecked });
+export function verifyTile(problem: LayerProblem, check: TileCheck): TileVerdict {
+  const { tile, result } = check;
+  const reason = shapeFault(problem, tile, result) ?? residualFault(problem, check);
   return reason === undefined
     ? { kind: 'verified', tile: markVerified(tile, result) }
     : { kind: 'refused', reason };
 }
 
 function shapeFault(problem: LayerProblem, tile: Tile, result: TileResult): string | undefined {
-  const rowBytes = Math.ceil(rowMaskBits(problem) / 8);
+  const rowBytes = rowMaskBytes(problem);
   const copies = result.copyRows.length;
   if (result.tileId !== tile.id) return 'the result belongs to another tile';
   if (result.copyCounts.length !== tile.neurons.length) return 'the result has another number of neurons';
@@ -69,28 +80,36 @@ function shapeFault(problem: LayerProblem, tile: Tile, result: TileResult): stri
 
 function residualFault(
   problem: LayerProblem,
-  { tile, result, isChecked }: { tile: Tile; result: TileResult; isChecked: (copy: number) => boolean },
+  { tile, result, isChecked, fast }: TileCheck,
 ): string | undefined {
-  // Made for the first row that is checked: a reader costs more than looking over a small tile's shape.
-  let check: RowCheck | undefined;
+  // Made for the first row that needs them: either costs more than looking over a small tile's shape.
+  let quick: FastTileRows | undefined;
+  let readable: RowCheck | undefined;
+  const rowBytes = rowMaskBytes(problem);
   const size = problem.channels * problem.taps;
   let copy = 0;
-  for (const [index, { neuron }] of tile.neurons.entries())
+  for (const [index, { neuron }] of tile.neurons.entries()) {
+    const targets = tile.targets.subarray(index * size, (index + 1) * size);
+    const biasTarget = tile.biasTargets[index] ?? 0;
+    let isAimed = false;
     for (let end = copy + (result.copyCounts[index] ?? 0); copy < end; copy++) {
       if (!isChecked(copy)) continue;
-      check ??= new RowCheck(problem);
       const row = result.copyRows[copy] ?? -1;
-      const mask = result.masks.subarray(copy * check.rowBytes, (copy + 1) * check.rowBytes);
-      const targets = tile.targets.subarray(index * size, (index + 1) * size);
-      const fault = check.fault(row, mask, { targets, biasTarget: tile.biasTargets[index] ?? 0 });
+      const mask = result.masks.subarray(copy * rowBytes, (copy + 1) * rowBytes);
+      quick ??= fast?.tileRows(problem);
+      if (!isAimed) quick?.aim(targets, biasTarget);
+      isAimed = true;
+      if (quick?.holds(row, mask)) continue;
+      readable ??= new RowCheck(problem);
+      const fault = readable.fault(row, mask, { targets, biasTarget });
       if (fault !== undefined) return `neuron ${neuron}, row ${row}: ${fault}`;
     }
+  }
   return undefined;
 }
 
 /** Recomputes the residuals of rows of one layer problem. */
 class RowCheck {
-  readonly rowBytes: number;
   private readonly problem: LayerProblem;
   private readonly reader: SourceLayerReader;
   private readonly bits: number;
@@ -99,7 +118,6 @@ class RowCheck {
     this.problem = problem;
     this.reader = new SourceLayerReader(problem, problem.sourceLayer, problem);
     this.bits = rowMaskBits(problem);
-    this.rowBytes = Math.ceil(this.bits / 8);
   }
 
   fault(
@@ -144,7 +162,7 @@ class RowCheck {
       sum += Math.floor(bias.ownScale * this.reader.bias(row) + 0.5);
     const residual = sum - (target - Math.floor(bias.interceptScale * keptSum + 0.5));
     if (Math.abs(residual) > bias.tolerance) return `bias: residual ${residual}, tolerance ${bias.tolerance}`;
-    for (let spare = this.bits; spare < this.rowBytes * 8; spare++)
+    for (let spare = this.bits; spare < 8 * Math.ceil(this.bits / 8); spare++)
       if (isSet(mask, spare)) return `mask bit ${spare} stands for no edge`;
     return undefined;
   }

@@ -1,9 +1,14 @@
-/** What checking a layer costs beside solving it: verifyRows against the kernel on the same rows, bias blocks included. */
+/**
+ * What checking costs beside solving: a layer of a ticket (verifyRows) and the tiles it came from (verifyTile), against the kernel
+ * on the same rows, bias blocks included; by the fast verifier, and the ticket by the readable one too.
+ */
 import { networkDigest } from '../../../dist/src/core/format/network-file.js';
 import { blocksPerRow } from '../../../dist/src/core/plan/tile.js';
+import { openFastVerifier } from '../../../dist/src/core/verify/fast/fast-verifier.js';
 import { layerContext, ticketContext } from '../../../dist/src/core/verify/layer-context.js';
 import { verifyRows } from '../../../dist/src/core/verify/verify-rows.js';
 import { neuronsOfCopies } from '../../../dist/src/core/verify/verify-ticket.js';
+import { verifyTile } from '../../../dist/src/core/verify/verify-tile.js';
 import { loadKernel } from '../../../dist/worker/kernel/kernel.js';
 import { callsPerSecond, interleaved } from '../measure.mjs';
 import { denseLayer, relu, searchTiles } from '../search-tiles.mjs';
@@ -15,7 +20,7 @@ export async function verifier({ quick, note }) {
     ['fewest', 20],
     ['closest', 24],
   ]) {
-    rows.push(await compare({ rule, copies, quick }));
+    rows.push(...(await compare({ rule, copies, quick })));
     note(rows.at(-1).name);
   }
   return rows;
@@ -42,21 +47,29 @@ async function compare({ rule, copies, quick }) {
   const context = layerContext(ticketContext(ticket, network), 1);
   const columns = tiles[0].problem.cols;
   const errors = { low: new Float64Array(columns), high: new Float64Array(columns) };
-  const verify = () => {
-    const { fault } = verifyRows(ticket, context, range, errors);
+  const fast = openFastVerifier();
+  const verify = (verifier) => () => {
+    const { fault } = verifyRows({ ticket, context, errors }, range, verifier);
     if (fault !== null) throw new Error(fault);
+  };
+  const verifyTiles = () => {
+    for (const each of tiles) {
+      const verdict = verifyTile(each.problem, { ...each, isChecked: () => true, fast });
+      if (verdict.kind === 'refused') throw new Error(verdict.reason);
+    }
   };
   const solve = () => {
     for (const { problem, tile } of tiles) kernel.solveTile(problem, tile);
   };
   const rate = (call) => () => callsPerSecond(call, quick ? 50 : 300) * blocks;
-  const measurers = [rate(verify), rate(solve)];
+  const measurers = [verify(fast), verifyTiles, verify(undefined), solve].map(rate);
   for (const measurer of measurers) measurer();
-  const [value, baseline] = await interleaved(measurers, quick ? 1 : 5);
-  return {
-    name: `verify, baseline: solve; ${rule}, n = ${copies}, ε = 1e-2`,
+  const [ofTicket, ofTiles, readable, baseline] = await interleaved(measurers, quick ? 1 : 5);
+  const row = (what, value) => ({
+    name: `${what}, baseline: solve; ${rule}, n = ${copies}, ε = 1e-2`,
     value,
     unit: 'blocks/s',
     baseline,
-  };
+  });
+  return [row('verify', ofTicket), row('verify tiles', ofTiles), row('verify readably', readable)];
 }
