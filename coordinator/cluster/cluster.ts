@@ -71,6 +71,9 @@ export interface Cluster {
   close(): Promise<void>;
 }
 
+/** The bucket of all cells that are not jobs. */
+export const stateBucket = 'tombola-state';
+
 /**
  * Returns the cluster that servers make.
  * @throws TombolaError (misuse) when they cannot be relied on, (failure) when they cannot be reached.
@@ -86,7 +89,7 @@ export async function openCluster(options: ClusterOptions, log: Log): Promise<Cl
     const gateway = randomUUID();
     const onTrouble = (reason: string): void => log('engine-trouble', { reason });
     const engine = await openNatsEngine(link, { replicas });
-    const cells = await openCells(link, { bucket: 'tombola-state', replicas });
+    const cells = await openCells(link, { bucket: stateBucket, replicas });
     const work = await openWorkStream(link, { replicas, ackMs });
     const signals = signalsOf(link);
     const gateways = new GatewayList({ cells, gateway, nowMs });

@@ -192,6 +192,7 @@ class JobList implements Jobs {
   adopt(job: string, stored: StoredJob | null): void {
     const entry = this.entries.get(job);
     if (entry === undefined && stored === null) return;
+    if (stored !== null && JSON.stringify(stored) === JSON.stringify(entry?.stored)) return;
     if (entry === undefined && stored !== null) this.entries.set(job, entryOf(stored));
     else if (entry !== undefined) {
       if (stored === null) this.entries.delete(job);

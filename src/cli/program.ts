@@ -175,6 +175,13 @@ function addServices({ add, run }: Adder): void {
       return serveCommand(raw, context);
     }),
   );
+  add('node', 'run a coordinator and a worker, one of many equals', serveOptions).action(
+    (_, command: Command) =>
+      run(command, async (raw, context) => {
+        const { nodeCommand } = await import('./commands/node.ts');
+        return nodeCommand(raw, context);
+      }),
+  );
   add('worker <url...>', 'solve for coordinators', workerOptions).action(
     (urls: string[], _, command: Command) =>
       run(command, async (raw, context) => {

@@ -5,16 +5,18 @@ import { hostname } from 'node:os';
 import { createSecureContext } from 'node:tls';
 import { openLog } from '../../../coordinator/gateway/log.ts';
 import { isLoopback } from '../../../coordinator/gateway/network-of.ts';
-import { serve } from '../../../coordinator/gateway.ts';
+import { type RunningCoordinator, serve } from '../../../coordinator/gateway.ts';
 import type { TokenKeys } from '../../../coordinator/tokens.ts';
 import { kernelDigest } from '../../../worker/kernel/kernel.ts';
-import { openPool } from '../../../worker/node/pool.ts';
+import { openPool, type SolverPool } from '../../../worker/node/pool.ts';
 import { gatewayUrl } from '../../../worker/node/web-socket.ts';
 import { misuse } from '../../core/errors.ts';
 import type { CommandContext, Outcome } from '../command-context.ts';
 import type { RawOptions } from '../option-table.ts';
 import { numberOption, wholeNumber } from '../option-values.ts';
 import { readInputFile } from '../read-input-file.ts';
+import { engineOptionsOf } from '../remote/engine-options.ts';
+import { followSharedKeys } from '../remote/shared-token-keys.ts';
 import { followTokenKeys, makeTokenKeys, readTokenKeys } from '../remote/token-keys-file.ts';
 import { quote } from '../report/command-line.ts';
 import { parseSharedOptions } from '../search-options.ts';
@@ -22,11 +24,42 @@ import { whenAborted } from '../unless-aborted.ts';
 
 const portDefault = 7878;
 
+/** A coordinator that was started by its options. */
+export interface StartedCoordinator extends RunningCoordinator {
+  /** Under which others may reach it. */
+  readonly url: string;
+  /** Null: nobody needs a token. */
+  readonly keys: TokenKeys | null;
+  readonly isInsecure: boolean;
+  readonly threads: number;
+  /** The threads that plan; they solve too. */
+  readonly solver: SolverPool;
+  /** Where to find it and its keys, for whoever starts workers. */
+  readonly greeting: string;
+  readonly description: object;
+}
+
 /** Serves until the process is told to end. */
 export async function serveCommand(raw: RawOptions, context: CommandContext): Promise<Outcome> {
-  const directory = raw.get('data');
-  if (directory === undefined)
-    throw misuse('Cannot serve without a place for jobs and results: name it with --data DIR');
+  const coordinator = await startCoordinator(raw);
+  context.print(context.isJson ? JSON.stringify(coordinator.description) : coordinator.greeting);
+  await whenAborted(context.signal);
+  await coordinator.close();
+  return 0;
+}
+
+/** Starts a coordinator; whoever does closes it. */
+export async function startCoordinator(raw: RawOptions): Promise<StartedCoordinator> {
+  const engine = engineOptionsOf(raw);
+  const data = raw.get('data');
+  if (data === undefined && engine === undefined)
+    throw misuse(
+      'Cannot serve without a place for jobs and results: name it with --data DIR, or share one with --engine nats://HOST',
+    );
+  if (data !== undefined && engine !== undefined)
+    throw misuse(
+      'Cannot use --data with --engine: jobs, results and keys are kept in the engine; leave one out',
+    );
   const host = raw.get('host') ?? '127.0.0.1';
   const port = numberOption(raw, 'port', wholeNumber(0, 65_535)) ?? portDefault;
   const tls = readTls(raw);
@@ -36,7 +69,10 @@ export async function serveCommand(raw: RawOptions, context: CommandContext): Pr
     throw misuse(
       `Cannot listen on ${host} without encryption: tokens could be read on the way; give --cert and --key, or --insecure if the network is your own`,
     );
-  const gateways = raw.get('gateway')?.split(',') ?? [];
+  const reachable = (url: string): string => gatewayUrl(url, { insecure: isInsecure });
+  const gateways = raw.get('gateway')?.split(',').map(reachable) ?? [];
+  const advertised = raw.get('advertise');
+  const advertise = advertised === undefined ? undefined : reachable(advertised);
   const hasVolunteers = raw.get('volunteers') === 'true';
   // Whoever reads the log may leave; the coordinator stays.
   process.stderr.on('error', () => undefined);
@@ -44,57 +80,62 @@ export async function serveCommand(raw: RawOptions, context: CommandContext): Pr
     process.stderr.write(line);
   };
   const log = openLog(writeLog);
-  const known = isLoopback(host) ? readTokenKeys(directory) : makeTokenKeys(directory);
-  const keys: TokenKeys | null =
-    known === undefined ? null : followTokenKeys(directory, known, (reason) => log('keys', { reason }));
-  const solver = openPool({ threads });
+  const closers: (() => Promise<void>)[] = [];
+  const close = async (): Promise<void> => {
+    for (const end of closers.splice(0).reverse()) await end();
+  };
   try {
+    const shared =
+      engine === undefined ? undefined : await followSharedKeys(engine, { isNeeded: !isLoopback(host) });
+    if (shared !== undefined) closers.push(() => shared.close());
+    const directory = shared?.directory ?? data ?? '';
+    const known = isLoopback(host) ? readTokenKeys(directory) : makeTokenKeys(directory);
+    const keys: TokenKeys | null =
+      known === undefined ? null : followTokenKeys(directory, known, (reason) => log('keys', { reason }));
+    const solver = openPool({ threads });
+    closers.push(() => solver.close());
+    const common = { host, port, directory, keys, tls, insecure: isInsecure, threads, solver, gateways };
     const coordinator = await serve({
-      host,
-      port,
-      directory,
-      keys,
-      tls,
-      insecure: isInsecure,
-      threads,
-      solver,
+      ...common,
       build: kernelDigest,
       writeLog,
-      gateways: gateways.map((url) => gatewayUrl(url, { insecure: isInsecure })),
       volunteers: hasVolunteers,
+      ...(engine === undefined ? {} : { cluster: engine }),
+      ...(advertise === undefined ? {} : { advertise }),
     });
+    closers.push(() => coordinator.close());
     const url = reachableUrl(coordinator.url);
-    context.print(
-      context.isJson
-        ? JSON.stringify({ url, port: coordinator.port, needsToken: keys !== null, data: directory })
-        : greeting(url, {
-            directory,
-            needsToken: keys !== null,
-            isPlain: tls === null && !isLoopback(host),
-            hasVolunteers,
-          }),
-    );
-    await whenAborted(context.signal);
-    await coordinator.close();
-    return 0;
-  } finally {
-    await solver.close();
+    const needsToken = keys !== null;
+    const isPlain = tls === null && !isLoopback(host);
+    const place = data === undefined ? '--engine URL' : `--data ${quote(data)}`;
+    return {
+      ...coordinator,
+      url,
+      keys,
+      isInsecure,
+      threads,
+      solver,
+      greeting: greeting(url, { place, needsToken, isPlain, hasVolunteers }),
+      description: { url, port: coordinator.port, needsToken, ...(data === undefined ? {} : { data }) },
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
   }
 }
 
 function greeting(
   url: string,
   {
-    directory,
+    place,
     needsToken,
     isPlain,
     hasVolunteers,
-  }: { directory: string; needsToken: boolean; isPlain: boolean; hasVolunteers: boolean },
+  }: { place: string; needsToken: boolean; isPlain: boolean; hasVolunteers: boolean },
 ): string {
   const worker = `npx tombola worker ${url}${isPlain ? ' --insecure' : ''}`;
-  const tokens = needsToken
-    ? `, with TOMBOLA_TOKEN from: npx tombola token --data ${quote(directory)} --scope worker`
-    : '';
+  const tokens = needsToken ? `, with TOMBOLA_TOKEN from: npx tombola token ${place} --scope worker` : '';
   const volunteers = hasVolunteers ? `\nAnybody can lend a browser at ${url}/volunteer` : '';
   return `Coordinator at ${url}. Start workers with: ${worker}${tokens}${volunteers}`;
 }

@@ -6,6 +6,8 @@ import { misuse } from '../../core/errors.ts';
 import type { CommandContext, Outcome } from '../command-context.ts';
 import type { RawOptions } from '../option-table.ts';
 import { type NumberRule, numberOption } from '../option-values.ts';
+import { engineOptionsOf } from '../remote/engine-options.ts';
+import { withSharedKeys } from '../remote/shared-token-keys.ts';
 import { makeTokenKeys, rotateTokenKeys } from '../remote/token-keys-file.ts';
 
 const ttlHoursDefault = 168;
@@ -18,8 +20,13 @@ const hours: NumberRule = {
 /** Prints the token, alone on stdout. */
 export async function tokenCommand(raw: RawOptions, context: CommandContext): Promise<Outcome> {
   const directory = raw.get('data');
-  if (directory === undefined)
-    throw misuse("Cannot make a token without keys: name the coordinator's --data DIR");
+  const engine = directory === undefined ? engineOptionsOf(raw) : undefined;
+  if (directory === undefined && engine === undefined)
+    throw misuse(
+      "Cannot make a token without keys: name the coordinator's --data DIR, or the --engine URL that several share",
+    );
+  const withKeys = <T>(step: (folder: string) => T): T | Promise<T> =>
+    engine === undefined ? step(directory ?? '') : withSharedKeys(engine, step);
   const isRotation = raw.get('rotate') === 'true';
   const scopeText = raw.get('scope');
   const scope = tokenScopes.find((known) => known === scopeText);
@@ -28,7 +35,7 @@ export async function tokenCommand(raw: RawOptions, context: CommandContext): Pr
       `Cannot make a token${scopeText === undefined ? ' without a scope' : ` of scope ${JSON.stringify(scopeText)}`}: expected --scope ${tokenScopes.join(' | ')}`,
     );
   const ttlMs = (numberOption(raw, 'ttl-hours', hours) ?? ttlHoursDefault) * hourMs;
-  const keys = isRotation ? rotateTokenKeys(directory) : makeTokenKeys(directory);
+  const keys = await withKeys(isRotation ? rotateTokenKeys : makeTokenKeys);
   if (scope === undefined) {
     context.note('The key is rotated: tokens of the last one are good for one more day.');
     return 0;

@@ -2,6 +2,7 @@
 import { tokenScopes } from '../../../coordinator/tokens.ts';
 import type { OptionRow } from '../option-table.ts';
 import { connectionOptions, insecureOption, tokenOptions } from './connection-options.ts';
+import { engineOptionRows } from './engine-options.ts';
 
 /** Options of the coordinator. */
 export const serveOptions: readonly OptionRow[] = [
@@ -25,6 +26,12 @@ export const serveOptions: readonly OptionRow[] = [
     value: null,
     help: 'let anybody who reaches it lend it a browser, at /volunteer; they see the names of jobs and the weights they work on',
   },
+  ...engineOptionRows,
+  {
+    name: 'advertise',
+    value: 'URL',
+    help: 'with --engine: under which URL workers reach this coordinator (default: where it listens)',
+  },
   {
     name: 'threads',
     value: 'N',
@@ -46,6 +53,7 @@ export const tokenCommandOptions: readonly OptionRow[] = [
     value: 'DIR',
     help: "the coordinator's data directory; its keys are made if there are none",
   },
+  ...engineOptionRows.slice(0, 2),
   {
     name: 'scope',
     value: 'SCOPE',

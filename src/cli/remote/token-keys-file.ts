@@ -35,7 +35,8 @@ const fileSchema = z.strictObject({
   rotatedAtMs: z.number(),
 });
 
-const fileName = 'keys.json';
+/** The file's name in its directory. */
+export const keysFileName = 'keys.json';
 /** Tokens of the previous key are accepted for so long after a rotation. */
 const graceMs = 24 * 3600 * 1000;
 /** A coordinator looks at the file at most so often. */
@@ -46,7 +47,7 @@ const lookMs = 1000;
  * @throws TombolaError (misuse) when others may read the file, (failure) when it is damaged.
  */
 export function readTokenKeys(directory: string): TokenKeys | undefined {
-  const path = join(directory, fileName);
+  const path = join(directory, keysFileName);
   try {
     const { mode } = statSync(path);
     if (process.platform !== 'win32' && (mode & 0o077) !== 0)
@@ -137,7 +138,7 @@ function write(directory: string, keys: TokenKeys, publish: (partial: string, pa
     previous: keys.previous === null ? null : described(keys.previous),
     rotatedAtMs: Date.now(),
   });
-  const path = join(directory, fileName);
+  const path = join(directory, keysFileName);
   const partial = `${path}.${randomBytes(6).toString('hex')}`;
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
