@@ -5,6 +5,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { decodeTicket } from '../core/format/ticket-file.ts';
 import { formatCount } from '../core/format-number.ts';
+import type { Ticket } from '../core/ticket/ticket.ts';
 import { type CheckSubject, checkFunction, checkResiduals } from './check-ticket.ts';
 import { fileSha256 } from './file-digest.ts';
 import type { LoadedData } from './load-data.ts';
@@ -62,7 +63,7 @@ export async function finishRun(task: SearchTask, folder: string, found: FoundTi
     ticketBytes: written.length,
     ticketSha256: fileSha256(written),
   });
-  if (residuals.fault === null) writeReport(task, folder, summary);
+  if (residuals.fault === null) await writeReport(task, folder, { summary, ticket: decoded.ticket });
   return summary;
 }
 
@@ -72,8 +73,15 @@ async function compare(subject: CheckSubject, data: LoadedData): ReturnType<type
 }
 
 /** The summary comes last, since it marks the run as complete; the solved tiles are of no more use then. */
-function writeReport({ target, options }: SearchTask, folder: string, summary: Summary): void {
+async function writeReport(
+  { target, options, data }: SearchTask,
+  folder: string,
+  { summary, ticket }: { readonly summary: Summary; readonly ticket: Ticket },
+): Promise<void> {
+  // Loading the plots takes a third of a second, which a run that is remote or fails need not wait for.
+  const { reportHtml } = await import('./report/report-html.ts');
   writeDurably(folder, runFiles.card, modelCard(summary, { target, options, folder }));
+  writeDurably(folder, runFiles.report, reportHtml({ summary, ticket, target, options, data, folder }));
   writeDurably(folder, runFiles.summary, `${JSON.stringify(summary, null, 2)}\n`);
   rmSync(join(folder, runFiles.state), { recursive: true, force: true });
 }

@@ -7,6 +7,7 @@
  *   ticket.safetensors   the ticket; while it is being checked, ticket.safetensors.partial
  *   summary.json         the figures; its presence means the run is complete
  *   README.md            model card
+ *   report.html          the run for people: figures, plots, how to check it
  */
 import {
   appendFileSync,
@@ -33,6 +34,7 @@ export const runFiles = {
   partialTicket: 'ticket.safetensors.partial',
   summary: 'summary.json',
   card: 'README.md',
+  report: 'report.html',
 } as const;
 
 /** Default folders of runs with one name on one day: more than anybody starts. */

@@ -1,0 +1,103 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { parseHTML } from 'linkedom';
+import { chromium } from 'playwright-core';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { reportHtml, type ReportRun } from '../../src/cli/report/report-html.ts';
+import { summarise } from '../../src/cli/report/summary.ts';
+import { parseSearchOptions } from '../../src/cli/search-options.ts';
+import { hasChromium, launchOptions } from '../support/chromium.ts';
+import { sampleOf, type TicketSample, ticketSamples } from '../support/ticket-samples.ts';
+
+let samples: readonly TicketSample[] = [];
+beforeAll(async () => {
+  samples = await ticketSamples();
+});
+
+function runOf(name: string, change: Partial<ReportRun> = {}): ReportRun {
+  const { network, ticket, verdict, sha256 } = sampleOf(samples, name);
+  const target = { path: 'models/target.onnx', name: 'target', network, sha256 };
+  const summary = summarise({
+    name,
+    ticket,
+    target,
+    verdict,
+    fault: null,
+    evaluation: null,
+    search: null,
+    seconds: { plan: 1, solve: 2, verify: 3, evaluate: null },
+    ticketBytes: 1000,
+    ticketSha256: 'a'.repeat(64),
+  });
+  const options = parseSearchOptions(new Map());
+  return { summary, ticket, target, options, data: null, folder: 'run', ...change };
+}
+
+const size = (run: ReportRun): number => run.target.network.inputShape.reduce((a, b) => a * b, 1);
+const withData = (run: ReportRun): ReportRun => ({
+  ...run,
+  data: {
+    inputs: Float32Array.from({ length: 5 * size(run) }, (_, k) => (k % 7) / 7),
+    count: 5,
+    labels: Int32Array.of(0, 1, 2, 0, 1),
+  },
+});
+
+describe('the report', () => {
+  it('draws residuals and kept edges of every layer, widths, and both networks on some inputs', () => {
+    const { document } = parseHTML(reportHtml(withData(runOf('padded convolution'))));
+    expect(document.querySelectorAll('figure > svg')).toHaveLength(3);
+    expect(document.querySelectorAll('.samples figure')).toHaveLength(5);
+    expect(document.body.textContent).toContain('largest difference');
+    expect(document.querySelector('.verdict')?.textContent).toMatch(/^Verified/);
+  });
+
+  it('says so where there are no residuals, no images, or no verdict', () => {
+    expect(reportHtml(runOf('exact dense'))).toContain('no histogram to draw');
+    expect(reportHtml(runOf('exact dense'))).toContain('No images were given');
+    const { summary, ...rest } = runOf('dense ReLU');
+    const failed = { ...rest, summary: { ...summary, verified: false, fault: 'an input out of range' } };
+    const { document } = parseHTML(reportHtml(failed));
+    expect(document.querySelector('.verdict')?.textContent).toBe('Not verified: an input out of range');
+  });
+
+  it('asks nothing of a network, runs nothing, and takes a name from a file for text', () => {
+    const { summary, ...rest } = runOf('dense ReLU');
+    const name = '<script>alert(1)</script>';
+    const html = reportHtml({ ...rest, summary: { ...summary, name } });
+    const { document } = parseHTML(html);
+    expect(document.querySelectorAll('script, iframe, object, link[rel=stylesheet]')).toHaveLength(0);
+    expect(document.querySelector('h1')?.textContent).toBe(name);
+    const addresses = [...html.matchAll(/(?:src|href|url)\s*[=(]\s*["']?([^"')\s>]+)/g)].map(([, to]) => to);
+    expect(addresses.filter((to) => !/^(data:|#)/.test(to ?? ''))).toEqual([]);
+  });
+
+  it.skipIf(!hasChromium)('opens from disk in a browser, light and dark, without an error', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tombola-report-'));
+    const path = join(folder, 'report.html');
+    writeFileSync(path, reportHtml(withData(runOf('padded convolution'))));
+    const browser = await chromium.launch(launchOptions);
+    try {
+      for (const colorScheme of ['light', 'dark'] as const) {
+        const page = await browser.newPage({ colorScheme, viewport: { width: 390, height: 800 } });
+        const troubles: string[] = [];
+        page.on('console', (message) => troubles.push(message.text()));
+        page.on('pageerror', (error) => troubles.push(error.message));
+        page.on('request', (request) => {
+          if (!/^(file|data):/.test(request.url())) troubles.push(request.url());
+        });
+        await page.goto(pathToFileURL(path).href);
+        expect(await page.locator('figure svg').first().isVisible()).toBe(true);
+        // Only tables, formulas and plots may be wider than a telephone, each in a box of its own that scrolls.
+        const overflow = await page.evaluate('document.documentElement.scrollWidth - window.innerWidth');
+        expect(overflow).toBeLessThanOrEqual(0);
+        expect(troubles).toEqual([]);
+      }
+    } finally {
+      await browser.close();
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
