@@ -51,6 +51,7 @@ describe('search', () => {
     expect(summary.ticketSha256).toBe(JSON.parse(found.stdout).ticketSha256);
     expect(readFileSync(ticketOf('run')).length).toBe(summary.ticketBytes);
     expect(readFileSync(inFolder('run/README.md'), 'utf8')).toMatch(/^---\nlibrary_name: tombola\n/);
+    expect(readFileSync(inFolder('run/report.html'), 'utf8')).toContain('of 500 images');
     expect(existsSync(inFolder('run/state'))).toBe(false);
     for (const line of readFileSync(inFolder('run/metrics.jsonl'), 'utf8').trim().split('\n'))
       expect(JSON.parse(line)).toHaveProperty('layer/copies');

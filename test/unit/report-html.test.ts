@@ -3,12 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseHTML } from 'linkedom';
-import { chromium } from 'playwright-core';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { reportHtml, type ReportRun } from '../../src/cli/report/report-html.ts';
+import { type ReportRun, reportHtml } from '../../src/cli/report/report-html.ts';
 import { summarise } from '../../src/cli/report/summary.ts';
 import { parseSearchOptions } from '../../src/cli/search-options.ts';
-import { hasChromium, launchOptions } from '../support/chromium.ts';
+import { accessibilityFaults, hasBrowser, openBrowser, openWatchedPage } from '../support/browser.ts';
 import { sampleOf, type TicketSample, ticketSamples } from '../support/ticket-samples.ts';
 
 let samples: readonly TicketSample[] = [];
@@ -74,26 +73,22 @@ describe('the report', () => {
     expect(addresses.filter((to) => !/^(data:|#)/.test(to ?? ''))).toEqual([]);
   });
 
-  it.skipIf(!hasChromium)('opens from disk in a browser, light and dark, without an error', async () => {
+  it.skipIf(!hasBrowser)('opens from disk in a browser, light and dark, without a complaint', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'tombola-report-'));
     const path = join(folder, 'report.html');
     writeFileSync(path, reportHtml(withData(runOf('padded convolution'))));
-    const browser = await chromium.launch(launchOptions);
+    const browser = await openBrowser();
     try {
       for (const colorScheme of ['light', 'dark'] as const) {
-        const page = await browser.newPage({ colorScheme, viewport: { width: 390, height: 800 } });
-        const troubles: string[] = [];
-        page.on('console', (message) => troubles.push(message.text()));
-        page.on('pageerror', (error) => troubles.push(error.message));
-        page.on('request', (request) => {
-          if (!/^(file|data):/.test(request.url())) troubles.push(request.url());
-        });
+        const viewport = { width: 390, height: 800 };
+        const { page, complaints } = await openWatchedPage(browser, { colorScheme, viewport });
         await page.goto(pathToFileURL(path).href);
         expect(await page.locator('figure svg').first().isVisible()).toBe(true);
-        // Only tables, formulas and plots may be wider than a telephone, each in a box of its own that scrolls.
+        // Only tables and plots may be wider than a telephone, each in a box of its own that scrolls.
         const overflow = await page.evaluate('document.documentElement.scrollWidth - window.innerWidth');
         expect(overflow).toBeLessThanOrEqual(0);
-        expect(troubles).toEqual([]);
+        expect(await accessibilityFaults(page)).toEqual([]);
+        expect(complaints).toEqual([]);
       }
     } finally {
       await browser.close();

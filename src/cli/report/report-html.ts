@@ -126,7 +126,7 @@ function search({ summary, ticket }: ReportRun): string {
 and for each copy of the neuron it belongs to, some of the source's random weights lead from the copies of one neuron to one row: a
 <em>block</em>. The search looks for a subset of the block whose sum ${goal}. A row whose blocks all have one becomes a copy of the neuron; all
 that is not chosen is pruned.</p>
-<div class="scroll"><table class="facts">${rows.map(([name, value]) => `<tr><td>${name}</td><td>${escaped(value)}</td></tr>`).join('')}</table></div>
+<table class="facts">${rows.map(([name, value]) => `<tr><td>${name}</td><td>${escaped(value)}</td></tr>`).join('')}</table>
 </section>`;
 }
 
@@ -227,11 +227,11 @@ random network and check every block.</p>
 <pre><code>${escaped(`npx tombola export ${paths} --format onnx --out ticket.onnx
 npx tombola export ${paths} --format target --out target.safetensors
 python3 test/numpy/check_ticket.py ${quote(fromHere(ticket))} target.safetensors`)}</code></pre>
-<div class="scroll"><table class="facts">
+<table class="facts">
 <tr><td>ticket</td><td>${formatBytes(summary.ticketBytes)}</td></tr>
 <tr><td>its SHA-256</td><td><code>${summary.ticketSha256}</code></td></tr>
 <tr><td>digest of the target</td><td><code>${summary.targetSha256}</code></td></tr>
-</table></div>
+</table>
 </section>`;
 }
 
@@ -266,7 +266,7 @@ function table(header: readonly string[], rows: readonly (readonly string[])[]):
   const body = rows
     .map((cells) => `<tr>${cells.map((cell) => `<td>${escaped(cell)}</td>`).join('')}</tr>`)
     .join('');
-  return `<div class="scroll"><table><thead><tr>${head}</tr></thead><tbody>${body}</tbody></table></div>`;
+  return `<div class="scroll" role="region" aria-label="layers" tabindex="0"><table><thead><tr>${head}</tr></thead><tbody>${body}</tbody></table></div>`;
 }
 
 function errorShare({ maxAbsError, outputScale }: Summary): string {

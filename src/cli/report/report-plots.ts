@@ -23,6 +23,7 @@ export function residualPlot(layers: readonly { title: string; statistics: Block
     })),
   );
   return draw({
+    ariaLabel: "Residuals of each layer's blocks",
     width,
     height: facetHeight * layers.length + 74,
     marginLeft: 56,
@@ -50,13 +51,17 @@ export function keptPlot(layers: readonly { title: string; statistics: BlockStat
   );
   const most = bars.reduce((max, { edges }) => Math.max(max, edges), 1);
   return draw({
+    ariaLabel: "Edges kept by each layer's blocks",
     width,
     height: facetHeight * layers.length + 74,
     marginLeft: 56,
     marginRight: 150,
     marginBottom: 44,
-    x: { label: 'edges kept by a block',
-      labelOffset: 40, domain: Array.from({ length: most + 1 }, (_, k) => k) },
+    x: {
+      label: 'edges kept by a block',
+      labelOffset: 40,
+      domain: Array.from({ length: most + 1 }, (_, k) => k),
+    },
     y: { label: 'share of blocks', percent: true, ticks: 3, grid: true },
     fy: { label: null, domain: layers.map(({ title }) => title), padding: 0.2 },
     marks: [
@@ -73,6 +78,7 @@ export function widthsPlot(targetWidths: readonly number[], sourceWidths: readon
     ...named('source', sourceWidths).map((bar) => ({ ...bar, fill: 'var(--ticket)' })),
   ];
   return draw({
+    ariaLabel: 'Widths of target and source',
     width,
     height: barStep * bars.length + 74,
     marginLeft: 120,
@@ -113,6 +119,7 @@ export function outputsPlot(
     { name, network: 'ticket', value: ticket[k] ?? 0, fill: 'var(--ticket)' },
   ]);
   return draw({
+    ariaLabel: 'Outputs of target and ticket',
     width: 330,
     height: 150,
     marginLeft: 34,
@@ -136,10 +143,15 @@ function named(what: string, widths: readonly number[]): { name: string; count: 
   }));
 }
 
-/** The style element that Plot adds names fonts and colours of its own; the page has them. */
-function draw(options: Plot.PlotOptions): string {
+/**
+ * Plot's style element names fonts and colours of its own, which the page has; and its labels on groups are none that a screen reader
+ * may read out, so the picture has one for the whole.
+ */
+function draw(options: Plot.PlotOptions & { readonly ariaLabel: string }): string {
   const { document } = parseHTML('<!doctype html><html><body></body></html>');
   const figure = Plot.plot({ ...options, document, style: { background: 'none', color: 'inherit' } });
   for (const style of figure.querySelectorAll('style')) style.remove();
+  for (const group of figure.querySelectorAll('g')) group.removeAttribute('aria-label');
+  figure.setAttribute('role', 'img');
   return figure.outerHTML;
 }
