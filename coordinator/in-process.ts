@@ -5,6 +5,7 @@ import { workerFrameBytesMax } from '../src/core/limits.ts';
 import type { Solver } from '../src/core/plan/tile.ts';
 import { type BodyForm, type Connect, linkedTransports } from '../src/core/protocol/transport.ts';
 import type { Engine } from './engine/engine.ts';
+import { localAccess } from './gateway/access.ts';
 import { GatewaySession } from './gateway/gateway-session.ts';
 import { openLedgerShell } from './gateway/ledger-shell.ts';
 import { silentObserver } from './gateway/metrics.ts';
@@ -57,7 +58,7 @@ export function openInProcess(options: InProcessOptions): InProcessCoordinator {
     observer: silentObserver,
   });
   const timer = setInterval(() => shell.tick(), tickMs);
-  const checkAccess = () => ({ scope: 'worker', id: 'local' }) as const;
+  const checkAccess = () => localAccess;
   const setting = { shell, build, checkAccess, gateways: () => [], offences: new Offences(), log, nowMs };
   let count = 0;
   return {

@@ -3,17 +3,18 @@
  *
  * Access token, text:   scope.keyId.expiry.id.mac
  *   expiry   milliseconds since 1970, decimal; the first moment at which the token is no longer valid
- *   id       names the bearer in logs and in bans: 16 random characters unless something else was asked for
+ *   id       names the bearer in logs and in bans: 24 random hexadecimal digits unless something else was asked for
  *   mac      base64url of HMAC(secret of keyId, "tombola access 1\n" + the token up to the last dot)
  * Lease token, 24 bytes:   expiry (float64, little-endian), then the first 16 bytes of
  *   HMAC(key, "tombola lease 1\n" + JSON of [job, tile, attempt, worker, expiry])
  *
  * Two keys are valid at a time. Rotation makes a new one current and keeps the last one for tokens already out; a second rotation,
- * or dropping `previous`, ends these. Scopes do not contain each other but for `admin`; {@link isAllowed} is the whole table.
+ * or dropping `previous`, ends these. A token that is known to others is revoked by its id, which ends all tokens with that id; the
+ * revocation is kept until a second rotation has ended them anyway. Scopes do not contain each other but for `admin`; {@link isAllowed} is the whole table.
  */
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { misuse } from '../src/core/errors.ts';
-import { accessTokenLengthMax } from '../src/core/limits.ts';
+import { accessTokenLengthMax, revokedTokensMax } from '../src/core/limits.ts';
 
 /** What a token is for: `volunteer` works like `worker`, with small limits, and is believed nothing. */
 export type TokenScope = 'admin' | 'submit' | 'worker' | 'volunteer' | 'read';
@@ -35,6 +36,8 @@ export interface TokenKeys {
   readonly current: TokenKey;
   /** Still accepted. */
   readonly previous: TokenKey | null;
+  /** Ids of tokens that are accepted no more, each with the id of the key that was current when it was revoked. */
+  readonly revoked?: ReadonlyMap<string, string>;
 }
 
 /** What a lease token proves: this worker was granted this tile. */
@@ -56,6 +59,7 @@ const actionsOfScope: Readonly<Record<TokenScope, readonly TokenAction[]>> = {
 /** All scopes, for help texts and checks. */
 export const tokenScopes: readonly TokenScope[] = ['admin', 'submit', 'worker', 'volunteer', 'read'];
 
+const idPattern = /^[A-Za-z0-9_-]{1,64}$/;
 const secretBytesMin = 32;
 const leaseMacBytes = 16;
 const leaseTokenBytes = 8 + leaseMacBytes;
@@ -71,8 +75,28 @@ export function newTokenKey(): TokenKey {
 }
 
 /** Returns the keys after a rotation: `fresh` signs from now on, the current key is still accepted, the one before is not. */
-export function rotateKeys(keys: TokenKeys, fresh: TokenKey): TokenKeys {
-  return { current: fresh, previous: keys.current };
+export function rotateKeys({ current, revoked = new Map() }: TokenKeys, fresh: TokenKey): TokenKeys {
+  return {
+    current: fresh,
+    previous: current,
+    revoked: new Map([...revoked].filter(([_, key]) => key === current.id)),
+  };
+}
+
+/**
+ * Returns the keys under which tokens of this id are accepted no more.
+ * @throws TombolaError (misuse) when there is no such id, or too many are revoked.
+ */
+export function revokeTokens({ current, previous, revoked = new Map() }: TokenKeys, id: string): TokenKeys {
+  if (!idPattern.test(id))
+    throw misuse(
+      `Cannot revoke "${id.slice(0, 100)}": expected a token's id, 1 to 64 letters, digits, - or _`,
+    );
+  if (revoked.size >= revokedTokensMax && !revoked.has(id))
+    throw misuse(
+      `Cannot revoke another token: ${revoked.size} are revoked, expected fewer; rotate the key twice, which ends all tokens`,
+    );
+  return { current, previous, revoked: new Map([...revoked, [id, current.id]]) };
 }
 
 /**
@@ -84,8 +108,8 @@ export function issueToken(
   { scope, id, ttlMs }: { readonly scope: TokenScope; readonly id?: string; readonly ttlMs: number },
   nowMs: number,
 ): string {
-  const name = id ?? randomBytes(12).toString('base64url');
-  if (!/^[A-Za-z0-9_-]{1,64}$/.test(name))
+  const name = id ?? randomBytes(12).toString('hex');
+  if (!idPattern.test(name))
     throw misuse(`Cannot issue a token for "${name}": expected 1 to 64 letters, digits, - or _`);
   const expiry = Math.floor(nowMs + ttlMs);
   if (!(ttlMs > 0 && Number.isSafeInteger(expiry)))
@@ -94,8 +118,14 @@ export function issueToken(
   return `${claim}.${accessMac(keys.current, claim)}`;
 }
 
+/** Returns the id in an access token; what is no token is taken for an id. */
+export function tokenIdOf(token: string): string {
+  const parts = token.split('.');
+  return parts.length === 5 ? (parts[3] ?? '') : token;
+}
+
 /**
- * Returns what an access token stands for, or null if it was not signed with a valid key or has expired. Takes the same time for
+ * Returns what an access token stands for, or null if it was not signed with a valid key, has expired or was revoked. Takes the same time for
  * every wrong mac.
  */
 export function checkToken(
@@ -109,6 +139,7 @@ export function checkToken(
   const key = [keys.current, keys.previous].find((each) => each !== null && each.id === keyId);
   if (parts.length !== 5 || key === undefined || key === null) return null;
   if (!isSame(mac, accessMac(key, parts.slice(0, 4).join('.')))) return null;
+  if (keys.revoked?.has(id) === true) return null;
   const scope = tokenScopes.find((each) => each === scopeText);
   return scope !== undefined && nowMs < Number(expiry) ? { scope, id } : null;
 }

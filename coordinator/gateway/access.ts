@@ -11,6 +11,8 @@ import { isLoopback } from './network-of.ts';
 export interface Access {
   readonly scope: TokenScope;
   readonly id: string;
+  /** Returns whether the token is still good: it may expire, or be revoked. */
+  isStillGood(): boolean;
 }
 
 /** Says who bears a token ('' for none); null: nobody who may do anything. */
@@ -18,11 +20,16 @@ export type CheckAccess = (token: string) => Access | null;
 
 /** Returns how to check tokens. Without keys everybody is admin but volunteers, whose tokens are signed with keys of their own. */
 export function accessChecker(keys: TokenKeys | null, volunteerKeys: TokenKeys): CheckAccess {
-  if (keys !== null) return (token) => (token === '' ? null : checkToken(keys, token, Date.now()));
-  return (token) =>
-    token.startsWith('volunteer.')
-      ? checkToken(volunteerKeys, token, Date.now())
-      : { scope: 'admin', id: 'local' };
+  if (keys !== null) return (token) => (token === '' ? null : accessOf(keys, token));
+  return (token) => (token.startsWith('volunteer.') ? accessOf(volunteerKeys, token) : localAccess);
+}
+
+/** Who needs no token. */
+export const localAccess: Access = { scope: 'admin', id: 'local', isStillGood: () => true };
+
+function accessOf(keys: TokenKeys, token: string): Access | null {
+  const claim = checkToken(keys, token, Date.now());
+  return claim && { ...claim, isStillGood: () => checkToken(keys, token, Date.now()) !== null };
 }
 
 /** Returns the token of an Authorization header; '' when it is of another kind; undefined when there is none. */

@@ -75,6 +75,9 @@ const rejectCloseCodes: Readonly<Record<RejectCode, number>> = {
   full: 4005,
 };
 
+/** A check costs 10 µs. */
+const tokenCheckMs = 2000;
+
 /** Codes that a connection of ours never ends with. */
 const offenceCodes: ReadonlySet<number> = new Set([1002, 1003, 1007, 1008, 1009]);
 
@@ -100,6 +103,7 @@ export class GatewaySession {
   private bytes: TokenBucket;
   private worker: WorkerView | undefined;
   private access: Access | null;
+  private checkTokenAt: number;
   /** Slots asked for while too much was waiting to be sent. */
   private deferredSlots: number | undefined;
 
@@ -109,6 +113,7 @@ export class GatewaySession {
     this.setting = setting;
     this.access = origin.access;
     const now = setting.nowMs();
+    this.checkTokenAt = now + tokenCheckMs;
     this.messages = new TokenBucket(allowances.volunteer.messages, now);
     this.bytes = new TokenBucket(allowances.volunteer.bytes, now);
   }
@@ -157,10 +162,22 @@ export class GatewaySession {
 
   /** Lets time pass. */
   tick(): void {
+    if (this.state === 'closed') return;
+    this.checkToken();
     if (this.deferredSlots === undefined || this.transport.bufferedBytes() > bufferedBytesForGrants) return;
     const slots = this.deferredSlots;
     this.deferredSlots = undefined;
     if (this.state === 'open') this.setting.shell.receive(this.origin.session, { kind: 'want', slots });
+  }
+
+  private checkToken(): void {
+    const now = this.setting.nowMs();
+    if (this.access === null || now < this.checkTokenAt) return;
+    this.checkTokenAt = now + tokenCheckMs;
+    if (this.access.isStillGood()) return;
+    const reason =
+      'Cannot go on with this worker: its token has expired or was revoked, expected a good one; ask the operator (tombola token)';
+    this.reject('token', reason);
   }
 
   /** Ends a connection that has not said hello in time. */

@@ -16,12 +16,12 @@ export class Offences {
   private readonly buckets = new Map<string, TokenBucket>();
 
   /** Counts a breach. */
-  count({ scope, id }: Access, nowMs: number): void {
+  count({ scope, id }: Pick<Access, 'scope' | 'id'>, nowMs: number): void {
     if (scope === 'volunteer') (this.buckets.get(id) ?? this.open(id, nowMs)).take(1, nowMs);
   }
 
   /** Returns whether the bearer has to wait. */
-  isBanned({ scope, id }: Access, nowMs: number): boolean {
+  isBanned({ scope, id }: Pick<Access, 'scope' | 'id'>, nowMs: number): boolean {
     const bucket = scope === 'volunteer' ? this.buckets.get(id) : undefined;
     return bucket !== undefined && !bucket.has(1, nowMs);
   }

@@ -16,7 +16,13 @@ import {
   scalingOptions,
   sharedOptions,
 } from './option-table.ts';
-import { serveOptions, statusOptions, tokenCommandOptions, workerOptions } from './remote/command-options.ts';
+import {
+  revokeOptions,
+  serveOptions,
+  statusOptions,
+  tokenCommandOptions,
+  workerOptions,
+} from './remote/command-options.ts';
 import { connectionOptions, remoteSearchOptions, retryOption } from './remote/connection-options.ts';
 import { tombolaVersion } from './version.ts';
 
@@ -41,6 +47,8 @@ export function tombolaProgram(process_: CommandProcess, report: (outcome: Outco
       'Finds strong lottery tickets: pruned random networks that compute what a trained network computes.',
     )
     .version(tombolaVersion())
+    // Options behind a command's own command, as in `token revoke`, are that one's.
+    .enablePositionalOptions()
     .exitOverride()
     .configureOutput({ writeErr: () => undefined });
   const adder: Adder = {
@@ -189,10 +197,27 @@ function addServices({ add, run }: Adder): void {
         return workerCommand(urls, raw, context);
       }),
   );
-  add('token', 'make an access token for a coordinator', tokenCommandOptions).action((_, command: Command) =>
+  const token = add('token', 'make an access token for a coordinator', tokenCommandOptions);
+  token.enablePositionalOptions();
+  token.action((_, command: Command) =>
     run(command, async (raw, context) => {
       const { tokenCommand } = await import('./commands/token.ts');
       return tokenCommand(raw, context);
+    }),
+  );
+  const revoke = token
+    .command('revoke <id>')
+    .description('end a token, given whole or by its id')
+    .addHelpText(
+      'after',
+      `
+All tokens with that id end. A coordinator that runs notices within three
+seconds, without a restart, and its workers with that token have to go.`,
+    );
+  addOptions(revoke, revokeOptions).action((id: string, _, command: Command) =>
+    run(command, async (raw, context) => {
+      const { revokeCommand } = await import('./commands/token.ts');
+      return revokeCommand(id, raw, context);
     }),
   );
 }

@@ -278,3 +278,6 @@ export const threadCallsOnTheWayMax = 16;
 
 /** Bytes of a tensor that an export makes at a time, or one row if that is longer: large enough for a disk, small enough for caches. */
 export const exportChunkBytes = 1 << 20;
+
+/** Tokens that are revoked at a time: the file with their ids is read again whenever it changes. */
+export const revokedTokensMax = 1000;

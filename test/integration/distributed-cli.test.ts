@@ -225,7 +225,9 @@ test('each scope may do its own, and no token reaches a log', async () => {
   await cancelWithout(read, { submit, job: good[1]?.stdout.trim() ?? '', url });
   const solver = start(['worker', url, '--threads', '1'], { TOMBOLA_TOKEN: worker });
   await solver.said('connected to');
-  expect(await end(solver, 'SIGTERM')).toMatchObject({ code: 0 });
+  const revoked = await tombola('token', 'revoke', worker, '--data', 'guarded', '--json');
+  expect(JSON.parse(revoked.stdout)).toEqual({ revoked: worker.split('.')[3] });
+  expect(await solver.finished).toMatchObject({ code: 1, stderr: expect.stringMatching(/was revoked/) });
   const { stderr, code } = await end(process, 'SIGTERM');
   expect(code).toBe(0);
   for (const secret of [read, submit, worker, stale]) {

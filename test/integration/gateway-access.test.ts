@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   issueToken,
   newTokenKey,
+  revokeTokens,
   rotateKeys,
   type TokenKeys,
   type TokenScope,
@@ -282,3 +283,44 @@ describe('the log', () => {
     }
   });
 });
+
+describe('a token that is revoked or expires', () => {
+  it('ends its workers, says why, and opens nothing any more', async () => {
+    let current = keys;
+    const following: TokenKeys = {
+      current: keys.current,
+      previous: null,
+      get revoked() {
+        return current.revoked ?? new Map();
+      },
+    };
+    const own = await openTestGateway({ keys: following });
+    const issue = (id: string, ttlMs = hour): string =>
+      issueToken(keys, { scope: 'worker', id, ttlMs }, Date.now());
+    const [leaked, brief, good] = [issue('leaked'), issue('brief', 1500), issue('good')];
+    const workers = await Promise.all(
+      [leaked, brief, good].map(async (token) => {
+        const worker = await connectRaw(own.url);
+        worker.send({ ...helloOf(), token });
+        await worker.next('welcome');
+        return worker;
+      }),
+    );
+    current = revokeTokens(keys, 'leaked');
+    for (const worker of workers.slice(0, 2)) {
+      expect(await worker.next('reject')).toMatchObject({ code: 'token', retryMs: 0 });
+      expect(await worker.closed).toMatchObject({ code: 4003, reason: expect.stringMatching(/revoked/) });
+    }
+    expect(await statusOf(own.url, leaked)).toBe(401);
+    expect(await statusOf(own.url, good)).toBe(403);
+    workers[2]?.send({ kind: 'beat', hidden: false, holding: [] });
+    await workers[2]?.next('beat');
+    await own.close();
+  });
+});
+
+async function statusOf(url: string, token: string): Promise<number> {
+  const response = await fetch(`${url}/api/jobs`, { headers: { authorization: `Bearer ${token}` } });
+  await response.arrayBuffer();
+  return response.status;
+}

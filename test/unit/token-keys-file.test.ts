@@ -3,8 +3,13 @@ import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { checkToken, issueToken } from '../../coordinator/tokens.ts';
-import { makeTokenKeys, readTokenKeys, rotateTokenKeys } from '../../src/cli/remote/token-keys-file.ts';
+import { checkToken, issueToken, tokenIdOf } from '../../coordinator/tokens.ts';
+import {
+  makeTokenKeys,
+  readTokenKeys,
+  revokeTokensOf,
+  rotateTokenKeys,
+} from '../../src/cli/remote/token-keys-file.ts';
 
 let directory = '';
 const path = (): string => join(directory, 'keys.json');
@@ -61,4 +66,26 @@ test('keys that others may read, and damaged ones, are refused', () => {
     expect(() => makeTokenKeys(directory)).toThrow(/Cannot read .*keys\.json: it is damaged/);
     expect(readFileSync(path(), 'utf8')).toBe(damaged);
   }
+});
+
+test('a token is revoked by its id, through a rotation, and no day of grace is prolonged', () => {
+  const [leaked, other] = [issue(makeTokenKeys(directory)), issue(makeTokenKeys(directory))];
+  rotateTokenKeys(directory);
+  const { rotatedAtMs } = JSON.parse(readFileSync(path(), 'utf8'));
+  revokeTokensOf(directory, tokenIdOf(leaked));
+  expect(isGood(leaked)).toBe(false);
+  expect(isGood(other)).toBe(true);
+  expect(JSON.parse(readFileSync(path(), 'utf8')).rotatedAtMs).toBe(rotatedAtMs);
+  rotateTokenKeys(directory);
+  expect([isGood(leaked), isGood(other)]).toEqual([false, false]);
+  expect(statSync(path()).mode & 0o777).toBe(0o600);
+  expect(readdirSync(directory)).toEqual(['keys.json']);
+});
+
+test('a file from before revocations is read, and nothing is revoked where there are no keys', () => {
+  expect(() => revokeTokensOf(directory, 'id')).toThrow(/Cannot revoke a token: .* has no keys/);
+  const token = issue(makeTokenKeys(directory));
+  const { revoked: _, ...old } = JSON.parse(readFileSync(path(), 'utf8'));
+  writeFileSync(path(), JSON.stringify(old));
+  expect(isGood(token)).toBe(true);
 });

@@ -6,12 +6,14 @@ import {
   issueToken,
   leaseToken,
   newTokenKey,
+  revokeTokens,
   rotateKeys,
   type TokenAction,
   type TokenKeys,
+  tokenIdOf,
   tokenScopes,
 } from '../../coordinator/tokens.ts';
-import { accessTokenLengthMax } from '../../src/core/limits.ts';
+import { accessTokenLengthMax, revokedTokensMax } from '../../src/core/limits.ts';
 
 const keys: TokenKeys = { current: { id: 'k1', secret: new Uint8Array(32).fill(1) }, previous: null };
 const now = 1_800_000_000_000;
@@ -70,6 +72,27 @@ describe('an access token', () => {
     '.'.repeat(10_000),
   ])('is not %j', (text) => {
     expect(checkToken(keys, text, now)).toBeNull();
+  });
+
+  it('is worth nothing once its id is revoked, until two rotations have ended it anyway', () => {
+    const leaked = issueToken(keys, { scope: 'worker', id: 'leaked', ttlMs: hour }, now);
+    const other = issueToken(keys, { scope: 'worker', id: 'other', ttlMs: hour }, now);
+    const revoked = revokeTokens(revokeTokens(keys, 'leaked'), tokenIdOf(leaked));
+    expect(checkToken(revoked, leaked, now)).toBeNull();
+    expect(checkToken(revoked, other, now)).not.toBeNull();
+    const once = rotateKeys(revoked, newTokenKey());
+    expect(checkToken(once, leaked, now)).toBeNull();
+    expect(checkToken(once, other, now)).not.toBeNull();
+    expect(rotateKeys(once, newTokenKey()).revoked?.size).toBe(0);
+  });
+
+  it('cannot be revoked by what is no id, nor without end', () => {
+    for (const id of ['', 'a b', 'a.b', 'x'.repeat(65)])
+      expect(() => revokeTokens(keys, id)).toThrow(/^Cannot/);
+    let many = keys;
+    for (let k = 0; k < revokedTokensMax; k++) many = revokeTokens(many, `t${k}`);
+    expect(() => revokeTokens(many, 'one-more')).toThrow(/rotate the key twice/);
+    expect(revokeTokens(many, 't0').revoked?.size).toBe(revokedTokensMax);
   });
 
   it('of other keys with the same name is worth nothing', () => {

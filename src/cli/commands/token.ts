@@ -1,14 +1,15 @@
 /**
- * `tombola token --data DIR --scope SCOPE`: an access token, signed with the keys of a coordinator's data directory.
+ * `tombola token --data DIR --scope SCOPE`: an access token, signed with the keys of a coordinator's data directory; and
+ * `tombola token revoke ID --data DIR`: the end of one.
  */
-import { issueToken, tokenScopes } from '../../../coordinator/tokens.ts';
+import { issueToken, tokenIdOf, tokenScopes } from '../../../coordinator/tokens.ts';
 import { misuse } from '../../core/errors.ts';
 import type { CommandContext, Outcome } from '../command-context.ts';
 import type { RawOptions } from '../option-table.ts';
 import { type NumberRule, numberOption } from '../option-values.ts';
 import { engineOptionsOf } from '../remote/engine-options.ts';
 import { withSharedKeys } from '../remote/shared-token-keys.ts';
-import { makeTokenKeys, rotateTokenKeys } from '../remote/token-keys-file.ts';
+import { makeTokenKeys, revokeTokensOf, rotateTokenKeys } from '../remote/token-keys-file.ts';
 
 const ttlHoursDefault = 168;
 const hourMs = 3_600_000;
@@ -19,14 +20,7 @@ const hours: NumberRule = {
 
 /** Prints the token, alone on stdout. */
 export async function tokenCommand(raw: RawOptions, context: CommandContext): Promise<Outcome> {
-  const directory = raw.get('data');
-  const engine = directory === undefined ? engineOptionsOf(raw) : undefined;
-  if (directory === undefined && engine === undefined)
-    throw misuse(
-      "Cannot make a token without keys: name the coordinator's --data DIR, or the --engine URL that several share",
-    );
-  const withKeys = <T>(step: (folder: string) => T): T | Promise<T> =>
-    engine === undefined ? step(directory ?? '') : withSharedKeys(engine, step);
+  const withKeys = keysOf(raw, 'make a token');
   const isRotation = raw.get('rotate') === 'true';
   const scopeText = raw.get('scope');
   const scope = tokenScopes.find((known) => known === scopeText);
@@ -44,7 +38,34 @@ export async function tokenCommand(raw: RawOptions, context: CommandContext): Pr
   const id = raw.get('id');
   const token = issueToken(keys, { scope, ttlMs, ...(id === undefined ? {} : { id }) }, now);
   const expires = new Date(now + ttlMs).toISOString();
-  context.note(`Scope ${scope}, until ${expires}. Give it with TOMBOLA_TOKEN or --token-file.`);
-  context.print(context.isJson ? JSON.stringify({ token, scope, expires }) : token);
+  const name = tokenIdOf(token);
+  context.note(`Scope ${scope}, id ${name}, until ${expires}. Give it with TOMBOLA_TOKEN or --token-file.`);
+  context.print(context.isJson ? JSON.stringify({ token, scope, id: name, expires }) : token);
   return 0;
+}
+
+/** Ends a token, named by its id or given whole. */
+export async function revokeCommand(
+  token: string,
+  raw: RawOptions,
+  context: CommandContext,
+): Promise<Outcome> {
+  const withKeys = keysOf(raw, 'revoke a token');
+  const id = tokenIdOf(token);
+  await withKeys((directory) => revokeTokensOf(directory, id));
+  context.note(`Revoked: a coordinator that runs refuses tokens with the id ${id} within three seconds.`);
+  if (context.isJson) context.print(JSON.stringify({ revoked: id }));
+  return 0;
+}
+
+/** Returns how to do something in the folder of the keys, wherever these are kept. */
+function keysOf(raw: RawOptions, action: string): <T>(step: (directory: string) => T) => Promise<T> {
+  const directory = raw.get('data');
+  if (directory !== undefined) return async (step) => step(directory);
+  const engine = engineOptionsOf(raw);
+  if (engine === undefined)
+    throw misuse(
+      `Cannot ${action} without keys: name the coordinator's --data DIR, or the --engine URL that several share`,
+    );
+  return (step) => withSharedKeys(engine, step);
 }

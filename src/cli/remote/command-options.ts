@@ -68,6 +68,12 @@ export const tokenCommandOptions: readonly OptionRow[] = [
   },
 ];
 
+/** Options of `tombola token revoke`. */
+export const revokeOptions: readonly OptionRow[] = [
+  { name: 'data', value: 'DIR', help: "the coordinator's data directory" },
+  ...engineOptionRows.slice(0, 2),
+];
+
 /** Options of `tombola status`. */
 export const statusOptions: readonly OptionRow[] = [
   ...connectionOptions,

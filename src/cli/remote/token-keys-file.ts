@@ -1,10 +1,11 @@
 /**
  * The keys that sign a coordinator's access tokens, in its data directory:
  *
- *   keys.json   {"current": {"id", "secret"}, "previous": {"id", "secret"} | null, "rotatedAtMs": number}
+ *   keys.json   {"current": {"id", "secret"}, "previous": {"id", "secret"} | null, "rotatedAtMs": number,
+ *                "revoked": [{"id", "key"}…]}
  *
- * Secrets are base64url. The file is for its owner alone (mode 0600). `previous` counts for a day after the rotation. A coordinator
- * that runs reads the file again when it has changed, so a rotation needs no restart.
+ * Secrets are base64url. `revoked` has the ids of tokens and of the key that was current then; a file without it is an older one. The file is for its owner alone (mode 0600). `previous` counts for a day after the rotation. A coordinator
+ * that runs looks at the file every second, so neither a rotation nor a revocation needs a restart.
  */
 import { randomBytes } from 'node:crypto';
 import {
@@ -21,7 +22,13 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { newTokenKey, rotateKeys, type TokenKey, type TokenKeys } from '../../../coordinator/tokens.ts';
+import {
+  newTokenKey,
+  revokeTokens,
+  rotateKeys,
+  type TokenKey,
+  type TokenKeys,
+} from '../../../coordinator/tokens.ts';
 import { failure, misuse, TombolaError } from '../../core/errors.ts';
 import { systemErrorCode } from '../read-input-file.ts';
 
@@ -33,7 +40,13 @@ const fileSchema = z.strictObject({
   current: keySchema,
   previous: keySchema.nullable(),
   rotatedAtMs: z.number(),
+  revoked: z.array(z.strictObject({ id: keySchema.shape.id, key: keySchema.shape.id })).default([]),
 });
+
+/** What the file holds; `previous` also when its day is over. */
+interface StoredKeys extends TokenKeys {
+  readonly rotatedAtMs: number;
+}
 
 /** The file's name in its directory. */
 export const keysFileName = 'keys.json';
@@ -47,6 +60,13 @@ const lookMs = 1000;
  * @throws TombolaError (misuse) when others may read the file, (failure) when it is damaged.
  */
 export function readTokenKeys(directory: string): TokenKeys | undefined {
+  const file = readKeysFile(directory);
+  if (file === undefined) return undefined;
+  const { rotatedAtMs, previous, ...keys } = file;
+  return { ...keys, previous: Date.now() < rotatedAtMs + graceMs ? previous : null };
+}
+
+function readKeysFile(directory: string): StoredKeys | undefined {
   const path = join(directory, keysFileName);
   try {
     const { mode } = statSync(path);
@@ -54,11 +74,14 @@ export function readTokenKeys(directory: string): TokenKeys | undefined {
       throw misuse(
         `Cannot use ${path}: others may read it (mode ${(mode & 0o777).toString(8)}), expected 600; run chmod 600, and rotate the keys with: npx tombola token --rotate`,
       );
-    const { current, previous, rotatedAtMs } = fileSchema.parse(JSON.parse(readFileSync(path, 'utf8')));
-    const isStillGood = Date.now() < rotatedAtMs + graceMs;
+    const { current, previous, rotatedAtMs, revoked } = fileSchema.parse(
+      JSON.parse(readFileSync(path, 'utf8')),
+    );
     return {
       current: keyOf(current),
-      previous: previous !== null && isStillGood ? keyOf(previous) : null,
+      previous: previous === null ? null : keyOf(previous),
+      rotatedAtMs,
+      revoked: new Map(revoked.map(({ id, key }) => [id, key])),
     };
   } catch (cause) {
     if (cause instanceof TombolaError) throw cause;
@@ -76,7 +99,7 @@ export function makeTokenKeys(directory: string): TokenKeys {
   const known = readTokenKeys(directory);
   if (known !== undefined) return known;
   const fresh = { current: newTokenKey(), previous: null };
-  write(directory, fresh, (partial, path) => {
+  write(directory, { ...fresh, rotatedAtMs: Date.now() }, (partial, path) => {
     try {
       // A link, since it does not replace what another process has made meanwhile.
       linkSync(partial, path);
@@ -91,8 +114,24 @@ export function makeTokenKeys(directory: string): TokenKeys {
 /** Makes a new key the current one; tokens of the last one are good for a day. */
 export function rotateTokenKeys(directory: string): TokenKeys {
   const rotated = rotateKeys(makeTokenKeys(directory), newTokenKey());
-  write(directory, rotated, renameSync);
+  write(directory, { ...rotated, rotatedAtMs: Date.now() }, renameSync);
   return rotated;
+}
+
+/**
+ * Ends all tokens with this id, from the moment at which the coordinator looks at the file.
+ * @throws TombolaError (misuse) when the directory has no keys, or the id is none.
+ */
+export function revokeTokensOf(directory: string, id: string): void {
+  const file = readKeysFile(directory);
+  if (file === undefined)
+    throw misuse(
+      `Cannot revoke a token: ${directory} has no keys, expected the coordinator's --data DIR or --engine URL`,
+    );
+  write(directory, { ...revokeTokens(file, id), rotatedAtMs: file.rotatedAtMs }, renameSync);
+  // Another process may have published what it had read before.
+  if (readKeysFile(directory)?.revoked?.has(id) !== true)
+    throw failure(`Cannot revoke the token: another process changed the keys just now; do it again`);
 }
 
 /** Returns keys that follow the file; where it cannot be read any more, they stay as they were and `onTrouble` is told why. */
@@ -121,6 +160,9 @@ export function followTokenKeys(
     get previous() {
       return look().previous;
     },
+    get revoked() {
+      return look().revoked ?? new Map();
+    },
   };
 }
 
@@ -128,7 +170,7 @@ function keyOf({ id, secret }: z.infer<typeof keySchema>): TokenKey {
   return { id, secret: new Uint8Array(Buffer.from(secret, 'base64url')) };
 }
 
-function write(directory: string, keys: TokenKeys, publish: (partial: string, path: string) => void): void {
+function write(directory: string, keys: StoredKeys, publish: (partial: string, path: string) => void): void {
   const described = (key: TokenKey) => ({
     id: key.id,
     secret: Buffer.from(key.secret).toString('base64url'),
@@ -136,7 +178,8 @@ function write(directory: string, keys: TokenKeys, publish: (partial: string, pa
   const text = JSON.stringify({
     current: described(keys.current),
     previous: keys.previous === null ? null : described(keys.previous),
-    rotatedAtMs: Date.now(),
+    rotatedAtMs: keys.rotatedAtMs,
+    revoked: [...(keys.revoked ?? [])].map(([id, key]) => ({ id, key })),
   });
   const path = join(directory, keysFileName);
   const partial = `${path}.${randomBytes(6).toString('hex')}`;
