@@ -1,5 +1,5 @@
 /** The session's connection: which gateway, when, and when to give it up. */
-import { backoffMsMax, backoffMsMin, gatewaysPerWorkerMax } from '../src/core/limits.ts';
+import { backoffMsMax, backoffMsMin, gatewayCountMax } from '../src/core/limits.ts';
 import { protocolVersions, type Reject, type Welcome } from '../src/core/protocol/messages.ts';
 import { namesOf, type Session } from './session-state.ts';
 import { submitResults, wantWork } from './session-work.ts';
@@ -186,7 +186,7 @@ function reconnect(session: Session, now: number): void {
 function learnGateways(session: Session, urls: readonly string[]): void {
   const isSecure = session.options.gateways.every((url) => url.startsWith('wss:'));
   for (const url of urls) {
-    if (session.gateways.length >= gatewaysPerWorkerMax) return;
+    if (session.gateways.length >= gatewayCountMax) return;
     if (isSecure && !url.startsWith('wss:')) continue;
     if (session.gateways.some((known) => known.url === url)) continue;
     session.gateways.push({ url, notBefore: Number.NEGATIVE_INFINITY });

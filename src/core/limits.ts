@@ -104,8 +104,8 @@ export const helloFrameBytesMax = 1 << 18;
 export const grantLeaseCountMax = 256;
 /** Tile names in one message. */
 export const tileNameCountMax = 1024;
-/** Gateways that a worker is told of. */
-export const gatewayCountMax = 16;
+/** Gateways that a worker knows at a time, and is told of in one message. */
+export const gatewayCountMax = 32;
 /** UTF-16 units of a line for people that travels in a message. */
 export const reasonLengthMax = 500;
 /** Characters of a gateway's URL. */
@@ -217,8 +217,6 @@ export const durationsRemembered = 256;
 export const backoffMsMin = 1_000;
 /** Milliseconds of a worker's longest backoff. */
 export const backoffMsMax = 300_000;
-/** Gateways that a worker knows at a time. */
-export const gatewaysPerWorkerMax = 32;
 /** Elements of one source row, and target weights of one neuron, in a spec: a solver holds a row of them (128 MiB). */
 export const specRowElementCountMax = 1 << 25;
 
