@@ -42,13 +42,7 @@ import {
   tileBlocksFor,
 } from '../src/core/plan/tiles.ts';
 import { assignInputs, noInput, univariateGroups } from '../src/core/plan/univariate.ts';
-import {
-  type MergedTiles,
-  mergeTiles,
-  type SealedLayer,
-  sealLayer,
-  type VerifiedTile,
-} from '../src/core/ticket/merge.ts';
+import { LayerMerge, type SealedLayer, type VerifiedTile } from '../src/core/ticket/merge.ts';
 import type { Ticket, TicketLayer } from '../src/core/ticket/ticket.ts';
 import { openFastVerifier } from '../src/core/verify/fast/fast-verifier.ts';
 import { type TileVerdict, verifyTile } from '../src/core/verify/verify-tile.ts';
@@ -249,35 +243,23 @@ async function solveLayer(
   place: LayerPlace,
   { problem, wanted, options }: { problem: LayerProblem; wanted: Int32Array; options: StageOptions },
 ): Promise<{ sealed: SealedLayer; blocks: number }> {
-  const run = new LayerRun(place, {
-    problem,
-    options,
-    copiesWanted: wanted.reduce((sum, count) => sum + count, 0),
-  });
+  const run = new LayerRun(place, { problem, options, wanted });
   await run.pass(0, poolPass(place, wanted));
   let reserveUsed = 0;
   for (let pass = 1; ; pass++) {
-    const missing = wanted.map((count, neuron) => count - (run.copyCounts[neuron] ?? 0));
+    const missing = wanted.map((count, neuron) => count - (run.merge.copyCounts[neuron] ?? 0));
     const neurons = reservePass(place, missing, reserveUsed);
     if (neurons.length === 0) break;
     reserveUsed += neurons.reduce((sum, neuron) => sum + neuron.rowCount, 0);
     await run.pass(pass, neurons);
   }
-  const sealed = sealLayer(run.merged(), {
-    neurons: place.view.neurons,
-    rowBytes: rowMaskBytes(problem),
-    // Where the verifying threads read them without a copy of their own.
-    allocate: (bytes) => new Uint8Array(new SharedArrayBuffer(bytes)),
-  });
-  return { sealed, blocks: run.blocks };
+  return { sealed: run.merge.seal(), blocks: run.blocks };
 }
 
 /** One layer's passes: hands tiles to the solver, as many at a time as it can use. */
 class LayerRun {
   blocks = 0;
-  /** Copies found so far; shape [neurons]. */
-  readonly copyCounts: Int32Array;
-  private readonly passes: MergedTiles[] = [];
+  readonly merge: LayerMerge;
   private copies = 0;
   private tilesDone = 0;
   private tilesKnown = 0;
@@ -290,42 +272,37 @@ class LayerRun {
   private readonly problemDigest: string;
   private readonly fast = openFastVerifier();
 
-  constructor(
-    place: LayerPlace,
-    run: { problem: LayerProblem; options: StageOptions; copiesWanted: number },
-  ) {
+  constructor(place: LayerPlace, run: { problem: LayerProblem; options: StageOptions; wanted: Int32Array }) {
     this.place = place;
     this.problem = run.problem;
     this.options = run.options;
     this.layer = run.options.firstLayer + place.index;
-    this.copiesWanted = run.copiesWanted;
+    this.copiesWanted = run.wanted.reduce((sum, count) => sum + count, 0);
     this.problemDigest = layerProblemDigest(run.problem);
-    this.copyCounts = new Int32Array(place.view.neurons);
+    this.merge = new LayerMerge({
+      wanted: run.wanted,
+      rowBytes: rowMaskBytes(run.problem),
+      // Where the verifying threads read them without a copy of their own.
+      allocate: (bytes) => new Uint8Array(new SharedArrayBuffer(bytes)),
+    });
     this.options.observer?.begun(this.layer);
     this.report('layer', { pass: 0, blocks: 0, resumed: false });
-  }
-
-  /** Returns the tiles of all passes. The last, small ones are merged first, so that the pool's many tiles are copied once. */
-  merged(): MergedTiles {
-    return this.passes.reduceRight<MergedTiles>((later, earlier) => mergeTiles(earlier, later), new Map());
   }
 
   async pass(pass: number, neurons: readonly TileNeuron[]): Promise<void> {
     const { problemDigest, options } = this;
     const tileBlocks = options.tileBlocks ?? tileBlocksFor(this.problem);
     const tiles = cutTiles(this.place, { pass, neurons, problemDigest, tileBlocks });
-    this.tilesKnown += tiles.length;
+    this.tilesKnown += tiles.count;
     options.observer?.cut(
       this.layer,
-      tiles.map(({ id }) => id),
+      Array.from(tiles, ({ id }) => id),
     );
     const waiting = tiles[Symbol.iterator]();
-    const verified = new Map<string, VerifiedTile>();
     const lane = async (): Promise<void> => {
-      for (const tile of waiting) verified.set(tile.id, await this.solve(tile));
+      for (const tile of waiting) this.merge.add(await this.solve(tile));
     };
     await Promise.all(Array.from({ length: options.solver.concurrency }, lane));
-    this.passes.push(verified);
     this.report('pass', { pass, blocks: 0, resumed: false });
   }
 
@@ -350,10 +327,6 @@ class LayerRun {
 
   private count(tile: Tile, verified: VerifiedTile, resumed: boolean): VerifiedTile {
     const { copyRows, misses } = verified.result;
-    tile.neurons.forEach(({ neuron }, index) => {
-      const found = verified.result.copyCounts[index] ?? 0;
-      this.copyCounts[neuron] = (this.copyCounts[neuron] ?? 0) + found;
-    });
     this.tilesDone++;
     this.copies += copyRows.length;
     let blocks = copyRows.length * blocksPerRow(this.problem);

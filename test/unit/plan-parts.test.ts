@@ -100,8 +100,10 @@ describe('tiles', () => {
     const place = placeOf(9000, 11);
     const neurons = poolPass(place, new Int32Array(11).fill(3));
     expect(neurons[4]).toEqual({ neuron: 4, firstRow: 16, rowCount: 4, wanted: 3 });
-    const tiles = cutTiles(place, { pass: 0, neurons, problemDigest: 'd', tileBlocks: 100_000 });
+    const cut = cutTiles(place, { pass: 0, neurons, problemDigest: 'd', tileBlocks: 100_000 });
+    const tiles = [...cut];
     expect(tiles.length).toBeGreaterThan(2);
+    expect(cut.count).toBe(tiles.length);
     expect(tiles.flatMap((tile) => tile.neurons)).toEqual(neurons);
     expect(new Set(tiles.map(({ id }) => id)).size).toBe(tiles.length);
     for (const tile of tiles) {
@@ -118,9 +120,8 @@ describe('tiles', () => {
   it('leave out neurons that nothing reads', () => {
     const wanted = Int32Array.of(0, 3, 0, 3);
     expect(poolPass(placeOf(3, 4), wanted).map(({ neuron }) => neuron)).toEqual([1, 3]);
-    expect(
-      cutTiles(placeOf(3, 4), { pass: 0, neurons: [], problemDigest: 'd', tileBlocks: 100_000 }),
-    ).toEqual([]);
+    const none = cutTiles(placeOf(3, 4), { pass: 0, neurons: [], problemDigest: 'd', tileBlocks: 100_000 });
+    expect([none.count, ...none]).toEqual([0]);
   });
 
   it('hand out reserve rows in neuron order until there are none', () => {
@@ -153,7 +154,8 @@ describe('tiles', () => {
       change: { pass?: number; neurons?: typeof neurons; problemDigest?: string },
       at = place,
     ): string =>
-      cutTiles(at, { pass: 0, neurons, problemDigest: 'd', tileBlocks: 100_000, ...change })[0]?.id ?? '';
+      [...cutTiles(at, { pass: 0, neurons, problemDigest: 'd', tileBlocks: 100_000, ...change })][0]?.id ??
+      '';
     const view = { ...place.view, weights: place.view.weights.map((w, k) => (k === 11 ? w + 1 : w)) };
     const biased = { ...place.view, bias: place.view.bias.map((b, k) => (k === 3 ? b + 1 : b)) };
     const [first, ...rest] = neurons;

@@ -116,22 +116,35 @@ export function tileBlocksFor(problem: LayerProblem): number {
   return Math.max(1, Math.min(tileBlocksMax, Math.round(tileMicroseconds / cost)));
 }
 
+/** The tiles of one pass, each made when it is asked for: their targets together are as large as the layer. */
+export interface CutTiles {
+  readonly count: number;
+  [Symbol.iterator](): IterableIterator<Tile>;
+}
+
 /** Returns the tiles of one pass. */
-export function cutTiles(place: LayerPlace, { pass, neurons, problemDigest, tileBlocks }: PassToCut): Tile[] {
+export function cutTiles(
+  place: LayerPlace,
+  { pass, neurons, problemDigest, tileBlocks }: PassToCut,
+): CutTiles {
   const blocksPerRow = place.view.channels * place.view.taps + 1;
-  const tiles: Tile[] = [];
+  const batches: TileNeuron[][] = [];
   let batch: TileNeuron[] = [];
   let blocks = 0;
   for (const neuron of neurons) {
+    if (batch.length === 0) batches.push(batch);
     batch.push(neuron);
     blocks += neuron.wanted * blocksPerRow;
     if (blocks < tileBlocks) continue;
-    tiles.push(makeTile(place, { pass, neurons: batch, problemDigest }));
     batch = [];
     blocks = 0;
   }
-  if (batch.length > 0) tiles.push(makeTile(place, { pass, neurons: batch, problemDigest }));
-  return tiles;
+  return {
+    count: batches.length,
+    *[Symbol.iterator]() {
+      for (const each of batches) yield makeTile(place, { pass, neurons: each, problemDigest });
+    },
+  };
 }
 
 function makeTile(place: LayerPlace, { pass, neurons, problemDigest }: Omit<PassToCut, 'tileBlocks'>): Tile {

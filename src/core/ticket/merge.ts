@@ -1,7 +1,9 @@
 /**
- * Merging verified tiles into a layer. A merge is a union of sets of tiles keyed by their content hash, so it is commutative,
- * associative and idempotent; {@link sealLayer} then reads the union in neuron order. Only {@link VerifiedTile}, which only
- * verify/verify-tile.ts makes, can be merged.
+ * Merging verified tiles into a layer. A merge is a set of tiles, keyed by their content hash, so it does not matter in which order
+ * tiles are added, nor how often. Only {@link VerifiedTile}, which only verify/verify-tile.ts makes, can be added.
+ *
+ * Masks are put where they will stay as they come, in one area for the whole layer: nothing holds them twice, and the tiles'
+ * own arrays can go at once. Half a gigabyte for a layer of 4096 × 4096.
  */
 import type { Tile, TileResult } from '../plan/tile.ts';
 
@@ -12,16 +14,6 @@ export interface VerifiedTile {
   readonly tile: Tile;
   readonly result: TileResult;
   readonly [verified]: true;
-}
-
-/** Verified tiles by id. */
-export type MergedTiles = ReadonlyMap<string, VerifiedTile>;
-
-/** Returns the union of two sets of verified tiles. A tile's answer is unique, so which of two equal ids stays is no matter. */
-export function mergeTiles(a: MergedTiles, b: MergedTiles): MergedTiles {
-  const merged = new Map(a);
-  for (const [id, tile] of b) merged.set(id, tile);
-  return merged;
 }
 
 /** The rows that became copies of the neurons of one layer. */
@@ -36,43 +28,91 @@ export interface SealedLayer {
   readonly missedRows: number;
 }
 
-/**
- * Returns the copies of every neuron, in row order.
- * @param allocate gives the memory for the masks, zeroed: half a gigabyte for a layer of 4096 × 4096.
- */
-export function sealLayer(
-  tiles: MergedTiles,
-  {
-    neurons,
+/** The copies of one layer, as tiles come in. */
+export class LayerMerge {
+  /** Copies of each neuron so far; shape [neurons]. */
+  readonly copyCounts: Int32Array;
+  private readonly rowBytes: number;
+  /** Shape [neurons + 1]: first place of each neuron's copies, of as many as are wanted. */
+  private readonly places: Int32Array;
+  private readonly rows: Int32Array;
+  private readonly masks: Uint8Array;
+  private readonly known = new Set<string>();
+  private missedRows = 0;
+
+  /**
+   * @param wanted the most copies each neuron gets from all tiles; shape [neurons].
+   * @param allocate gives the memory for the masks, zeroed.
+   */
+  constructor({
+    wanted,
     rowBytes,
     allocate = (bytes) => new Uint8Array(bytes),
-  }: { neurons: number; rowBytes: number; allocate?: (bytes: number) => Uint8Array },
-): SealedLayer {
-  const copies: { row: number; mask: Uint8Array }[][] = Array.from({ length: neurons }, () => []);
-  let missedRows = 0;
-  for (const { tile, result } of tiles.values()) {
-    let copy = 0;
-    tile.neurons.forEach(({ neuron }, index) => {
-      for (let end = copy + (result.copyCounts[index] ?? 0); copy < end; copy++)
-        copies[neuron]?.push({
-          row: result.copyRows[copy] ?? -1,
-          mask: result.masks.subarray(copy * rowBytes, (copy + 1) * rowBytes),
-        });
-    });
-    missedRows += result.misses.length / 2;
+  }: {
+    readonly wanted: Int32Array;
+    readonly rowBytes: number;
+    readonly allocate?: (bytes: number) => Uint8Array;
+  }) {
+    this.rowBytes = rowBytes;
+    this.copyCounts = new Int32Array(wanted.length);
+    this.places = new Int32Array(wanted.length + 1);
+    for (const [neuron, count] of wanted.entries())
+      this.places[neuron + 1] = (this.places[neuron] ?? 0) + count;
+    const copies = this.places[wanted.length] ?? 0;
+    this.rows = new Int32Array(copies);
+    this.masks = allocate(copies * rowBytes);
   }
-  for (const list of copies) list.sort((a, b) => a.row - b.row);
-  const all = copies.flat();
-  const masks = allocate(all.length * rowBytes);
-  all.forEach(({ mask }, index) => {
-    masks.set(mask, index * rowBytes);
-  });
-  return {
-    copyCounts: Int32Array.from(copies, (list) => list.length),
-    copyRows: Int32Array.from(all, ({ row }) => row),
-    masks,
-    missedRows,
-  };
+
+  /** Adds a tile, whose arrays are copied. A tile's answer is unique, so one that is known already changes nothing. */
+  add({ tile, result }: VerifiedTile): void {
+    if (this.known.has(tile.id)) return;
+    this.known.add(tile.id);
+    let copy = 0;
+    for (const [index, { neuron }] of tile.neurons.entries())
+      for (let end = copy + (result.copyCounts[index] ?? 0); copy < end; copy++)
+        this.insert(neuron, result.copyRows[copy] ?? -1, this.maskOf(result.masks, copy));
+    this.missedRows += result.misses.length / 2;
+  }
+
+  /** Returns the copies of every neuron, in row order. The merge is over: nothing can be added any more. */
+  seal(): SealedLayer {
+    const { rowBytes, rows, masks } = this;
+    let filled = 0;
+    for (const [neuron, count] of this.copyCounts.entries()) {
+      const first = this.places[neuron] ?? 0;
+      if (first !== filled) {
+        rows.copyWithin(filled, first, first + count);
+        masks.copyWithin(filled * rowBytes, first * rowBytes, (first + count) * rowBytes);
+      }
+      filled += count;
+    }
+    return {
+      copyCounts: this.copyCounts,
+      copyRows: rows.subarray(0, filled),
+      masks: masks.subarray(0, filled * rowBytes),
+      missedRows: this.missedRows,
+    };
+  }
+
+  /** Puts a copy behind those of lower rows; nearly always that is behind all there are. */
+  private insert(neuron: number, row: number, mask: Uint8Array): void {
+    const { rowBytes, rows, masks } = this;
+    const first = this.places[neuron] ?? 0;
+    const end = first + (this.copyCounts[neuron] ?? 0);
+    if (end >= (this.places[neuron + 1] ?? 0))
+      throw new Error(`neuron ${neuron} has more copies than the ${end - first} it wants`);
+    let place = end;
+    while (place > first && (rows[place - 1] ?? 0) > row) place--;
+    rows.copyWithin(place + 1, place, end);
+    masks.copyWithin((place + 1) * rowBytes, place * rowBytes, end * rowBytes);
+    rows[place] = row;
+    masks.set(mask, place * rowBytes);
+    this.copyCounts[neuron] = end - first + 1;
+  }
+
+  private maskOf(masks: Uint8Array, copy: number): Uint8Array {
+    return masks.subarray(copy * this.rowBytes, (copy + 1) * this.rowBytes);
+  }
 }
 
 /** Marks a tile as verified. For verify/verify-tile.ts alone. */

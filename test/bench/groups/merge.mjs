@@ -1,9 +1,9 @@
-/** Merging results: tiles per second of a union, blocks per second of the layer read off it. */
-import { mergeTiles, sealLayer } from '../../../dist/src/core/ticket/merge.js';
+/** Merging results: blocks per second from the tiles' masks to the layer's, once all have come. */
+import { LayerMerge } from '../../../dist/src/core/ticket/merge.js';
 import { verifyTile } from '../../../dist/src/core/verify/verify-tile.js';
 import { medianRate } from '../measure.mjs';
 
-const tileCount = 20_000;
+const tileCount = 1000;
 const copiesPerNeuron = 5;
 /** Blocks of one row, 16 samples each. */
 const blocks = 1000;
@@ -14,22 +14,17 @@ export async function merge({ quick }) {
   // All tiles share one array of masks: what is measured does not depend on what they hold.
   const masks = new Uint8Array(2 * blocks * copiesPerNeuron);
   const tiles = Array.from({ length: tileCount }, (_, neuron) => emptyTile(problem, neuron, masks));
-  const map = (list) => new Map(list.map((each) => [each.tile.id, each]));
-  const odd = map(tiles.filter((_, index) => index % 2 === 1));
-  const even = map(tiles.filter((_, index) => index % 2 === 0));
-  const sealed = 1000;
-  const some = map(tiles.slice(0, sealed));
+  const wanted = new Int32Array(tileCount).fill(copiesPerNeuron);
   const timing = { milliseconds: quick ? 50 : 300, runs: quick ? 1 : 5 };
-  const seal = () => sealLayer(some, { neurons: sealed, rowBytes: 2 * blocks });
+  const seal = () => {
+    const merged = new LayerMerge({ wanted, rowBytes: 2 * blocks });
+    for (const tile of tiles) merged.add(tile);
+    return merged.seal();
+  };
   return [
     {
-      name: `union of two halves of ${tileCount} tiles`,
-      value: medianRate(() => mergeTiles(odd, even), timing) * tileCount,
-      unit: 'tiles/s',
-    },
-    {
-      name: `layer of ${sealed} tiles, blocks of 16 samples`,
-      value: medianRate(seal, timing) * sealed * copiesPerNeuron * blocks,
+      name: `layer of ${tileCount} tiles, blocks of 16 samples`,
+      value: medianRate(seal, timing) * tileCount * copiesPerNeuron * blocks,
       unit: 'blocks/s',
     },
   ];
