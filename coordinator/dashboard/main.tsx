@@ -1,5 +1,10 @@
 /** The dashboard page. */
 import { render } from 'preact';
+import { Page } from './parts/page.tsx';
+import { startFollowing } from './store.ts';
 
 const place = document.getElementById('page');
-if (place !== null) render(<h1>Tombola</h1>, place);
+if (place !== null) {
+  startFollowing();
+  render(<Page />, place);
+}

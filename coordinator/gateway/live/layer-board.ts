@@ -13,7 +13,10 @@ const residualBins = 20;
 export type LayerPicture = Omit<
   LiveLayer,
   'name' | 'copies' | 'copiesWanted' | 'tilesDone' | 'tilesKnown' | 'pass' | 'isDone'
->;
+> & {
+  /** Tiles that were cut, which the progress knows of only when one of them is done. */
+  readonly tileCount: number;
+};
 
 /** One layer. Tiles are numbered in the order in which they were cut. */
 export class LayerBoard {
@@ -86,6 +89,7 @@ export class LayerBoard {
     const perCell = tilesPerCell(this.tileCount, liveCellsMax);
     this.drawn ??= cellsOf(this.states.subarray(0, this.tileCount), perCell);
     return {
+      tileCount: this.tileCount,
       cells: this.drawn,
       tilesPerCell: perCell,
       working: this.working.length,

@@ -89,6 +89,7 @@ function jobRow({ name, state, phase, reason, priority, sequence, progress }: Jo
 }
 
 const noPicture: LayerPicture = {
+  tileCount: 0,
   cells: '',
   tilesPerCell: 1,
   working: 0,
@@ -100,8 +101,9 @@ const noPicture: LayerPicture = {
   residuals: [],
 };
 
-function liveLayer(layer: LayerProgress, picture: LayerPicture = noPicture): LiveLayer {
-  const { name, copies, copiesWanted, tilesDone, tilesKnown, pass, isDone } = layer;
+function liveLayer(layer: LayerProgress, { tileCount, ...picture }: LayerPicture = noPicture): LiveLayer {
+  const { name, copies, copiesWanted, tilesDone, pass, isDone } = layer;
+  const tilesKnown = Math.max(layer.tilesKnown, tileCount);
   return { name, copies, copiesWanted, tilesDone, tilesKnown, pass, isDone, ...picture };
 }
 
