@@ -42,10 +42,7 @@ interface Watch {
   revision: number;
 }
 
-/** Milliseconds between two lines on one topic. */
-const stepMs = 1000;
-
-/** Viewers and what they look at. Whoever opens it closes it. */
+/** Viewers and what they look at. Whoever opens it calls `step` once a second, and closes it. */
 export class LiveFeed {
   private readonly states: LiveStates;
   private readonly nowMs: () => number;
@@ -55,7 +52,6 @@ export class LiveFeed {
     Viewer,
     { readonly watches: readonly Watch[]; stuckSince: number | null }
   >();
-  private timer: ReturnType<typeof setInterval> | undefined;
 
   constructor(states: LiveStates, nowMs: () => number, onClose: () => void = () => undefined) {
     this.states = states;
@@ -77,7 +73,6 @@ export class LiveFeed {
     response.once('close', () => this.leave(viewer));
     response.write(lineOf({ topic: 'session', state: session }));
     this.tell(viewer);
-    this.timer ??= setInterval(() => this.step(), stepMs);
   }
 
   /** Works out every topic once and tells all viewers. */
@@ -91,7 +86,6 @@ export class LiveFeed {
   /** Ends all viewers' answers. */
   close(): void {
     for (const { response } of [...this.viewers.keys()]) response.end();
-    clearInterval(this.timer);
     this.onClose();
   }
 
@@ -128,9 +122,6 @@ export class LiveFeed {
     for (const { topic } of this.viewers.get(viewer)?.watches ?? []) topic.watchers--;
     this.viewers.delete(viewer);
     for (const [key, topic] of this.topics) if (topic.watchers === 0) this.topics.delete(key);
-    if (this.viewers.size > 0) return;
-    clearInterval(this.timer);
-    this.timer = undefined;
   }
 }
 

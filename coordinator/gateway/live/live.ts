@@ -33,6 +33,8 @@ export interface Shown {
   readonly engine: Pick<Engine, 'readBlob'>;
 }
 
+/** Milliseconds between two lines on one topic. */
+const stepMs = 1000;
 /** Reports kept in memory: a kilobyte each. */
 const reportsMax = 100;
 
@@ -84,10 +86,14 @@ export function listenLive(options: {
         nowMs,
       };
       const states = { overview: () => liveOverview(sources), job: (id: string) => liveJob(sources, id) };
-      const timer = setInterval(() => {
-        for (const { job } of ledgerStatus(shown.ledger, nowMs()).jobs) boards.pass(job);
-      }, rateEveryMs);
-      return new LiveFeed(states, nowMs, () => clearInterval(timer));
+      const timers = [
+        setInterval(() => {
+          for (const { job } of ledgerStatus(shown.ledger, nowMs()).jobs) boards.pass(job);
+        }, rateEveryMs),
+        setInterval(() => feed.step(), stepMs),
+      ];
+      const feed = new LiveFeed(states, nowMs, () => timers.forEach(clearInterval));
+      return feed;
     },
   };
 }

@@ -55,12 +55,12 @@ export async function openSyntheticFeed({ done = 0.45 } = {}) {
     feed.open({ response, session, job: url.searchParams.get('job'), isAllowed: () => true });
   });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const timer = setInterval(search.pass, 100);
+  const timers = [setInterval(search.pass, 100), setInterval(() => feed.step(), 1000)];
   return {
     url: `http://127.0.0.1:${server.address().port}`,
     figures,
     close: () => {
-      clearInterval(timer);
+      timers.forEach(clearInterval);
       feed.close();
       server.closeAllConnections();
       server.close();
