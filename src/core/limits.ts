@@ -94,7 +94,7 @@ export const messageItemCountMax = 4096;
 export const messageStringBytesMax = 1 << 16;
 /** Bytes of a frame from a trusted worker: the masks of the largest tile that makes sense (a layer of 25,088 channels, 100 copies). */
 export const workerFrameBytesMax = 1 << 24;
-/** Bytes of a frame from a volunteer: 100,000 blocks take 140 kB, so that a stranger can make us hold little. */
+/** Bytes of a frame from a volunteer: 150,000 blocks take 165 kB where they are easy, so that a stranger can make us hold little. */
 export const volunteerFrameBytesMax = 1 << 20;
 /** Bytes of a frame from a gateway: a spec has 8 bytes per source column, and layers have up to some million columns. */
 export const gatewayFrameBytesMax = 1 << 26;
@@ -118,13 +118,13 @@ export const leaseTokenBytesMax = 64;
 export const messageDurationMsMax = 30 * 24 * 3600 * 1000;
 /** Attempts at one tile. */
 export const attemptCountMax = 1 << 20;
-/** Target neurons in one tile: a tile has about 100,000 blocks, a neuron at least one. */
+/** Target neurons in one tile: a tile has about 150,000 blocks, a neuron at least one. */
 export const tileNeuronCountMax = 1 << 17;
-/** Bytes that the masks of one tile may unpack to: 100,000 blocks of 40 samples take 500 kB, the largest neurons 64 times that. */
+/** Bytes that the masks of one tile may unpack to: 150,000 blocks of 40 samples take 750 kB, the largest neurons 43 times that. */
 export const tileMaskBytesMax = 1 << 28;
 /** Rows that one tile may ask to be tried: each that is missed costs two numbers. */
 export const tileRowCountMax = 1 << 22;
-/** Blocks that one tile may ask to be tried: minutes of work at easy tolerances, where a usual tile has 100,000. */
+/** Blocks that one tile may ask to be tried: minutes of work at easy tolerances, where a usual tile has 150,000. */
 export const tileBlockCountMax = 1 << 28;
 /** Source columns of a layer, or edges of its bias block, in a spec. */
 export const specColumnCountMax = 1 << 23;

@@ -13,8 +13,8 @@ import type { LayerProblem, Tile, TileNeuron } from './tile.ts';
 
 /** Time per tile to aim at, in microseconds of one core: half a second, or less where bytes rather than work bound a tile. */
 const tileMicroseconds = 500_000;
-/** Most blocks per tile: its result is about 100 kB on the wire. */
-const tileBlocksMax = 100_000;
+/** Most blocks per tile: its result is about 150 kB on the wire. Smaller ones cost more: a tile takes milliseconds beside its blocks. */
+const tileBlocksMax = 150_000;
 
 /** One pass over a layer. */
 export interface PassToCut {

@@ -78,7 +78,7 @@ const setting = {
   shell,
   build: kernelDigest,
   checkAccess,
-  gateways: [],
+  gateways: () => [],
   offences: new Offences(),
   log,
   nowMs,
