@@ -6,7 +6,7 @@ import { isLoopback, networkOf } from '../../coordinator/gateway/network-of.ts';
 import { banMs, Offences } from '../../coordinator/gateway/offences.ts';
 import { TokenBucket } from '../../coordinator/gateway/token-bucket.ts';
 import { linkedTransports } from '../../src/core/protocol/transport.ts';
-import { gatewayUrl } from '../../worker/node/web-socket.ts';
+import { gatewayUrl, needsMask } from '../../worker/node/web-socket.ts';
 
 describe('a token bucket', () => {
   it('never gives more than its burst and its rate allow', () => {
@@ -121,6 +121,18 @@ describe('a gateway’s URL', () => {
     expect(() => gatewayUrl('ws://10.0.0.1:1', { insecure: false })).toThrow(/--insecure/);
     expect(() => gatewayUrl('ws://127.0.0.1.example', { insecure: false })).toThrow(/--insecure/);
     expect(gatewayUrl('ws://10.0.0.1:1', { insecure: true })).toBe('ws://10.0.0.1:1/ws');
+  });
+
+  it('has frames masked wherever a proxy may read along, and nowhere else', () => {
+    for (const url of ['ws://10.0.0.1:1/ws', 'ws://coordinator.example/ws', 'ws://127.0.0.1.example/ws'])
+      expect(needsMask(url), url).toBe(true);
+    for (const url of [
+      'wss://10.0.0.1:1/ws',
+      'ws://127.0.0.1:7878/ws',
+      'ws://[::1]:7878/ws',
+      'ws://localhost/ws',
+    ])
+      expect(needsMask(url), url).toBe(false);
   });
 });
 
