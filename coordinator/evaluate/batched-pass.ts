@@ -5,6 +5,7 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 import { invariant } from '../../src/core/errors.ts';
 import { elementCount, type Shape } from '../../src/core/network/shapes.ts';
 import type { TensorFlow } from './backend.ts';
+import { imagesPerGroup } from './edges/edge-kernel.ts';
 import { type Batch, inputBatch } from './tensor-steps.ts';
 
 /** What a batched pass runs over. */
@@ -41,8 +42,11 @@ export async function batchedPass(
   return results;
 }
 
-/** Returns how many inputs make one batch: as many as keep the largest tensor (elements for one input) within the bytes, spread evenly. */
+/**
+ * Returns how many inputs make one batch: as many as keep the largest tensor (elements for one input) within the bytes, in whole groups
+ * of the edge kernel if it can be.
+ */
 export function batchSizeFor(elementsMax: number, count: number, bytesMax: number): number {
   const most = Math.max(1, Math.floor(bytesMax / 4 / Math.max(1, elementsMax)));
-  return Math.max(1, Math.ceil(count / Math.ceil(count / most)));
+  return Math.max(1, Math.min(count, most < imagesPerGroup ? most : most - (most % imagesPerGroup)));
 }

@@ -74,3 +74,11 @@ function shareEqual(found: Int32Array, expected: ArrayLike<number>): number {
     if (found[input] === expected[input] && found[input] !== -1) equal++;
   return equal / found.length;
 }
+
+/** Returns the largest |a − b| of their elements; NaN if one of them is. */
+export function largestDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let largest = 0;
+  for (let k = 0; k < a.length; k++)
+    largest = Math.max(largest, Math.abs((a[k] as number) - (b[k] as number)));
+  return largest;
+}

@@ -7,21 +7,28 @@ import type { Step } from '../../src/core/network/network.ts';
 import { elementCount, type Shape, stepShape } from '../../src/core/network/shapes.ts';
 import type { TensorFlow } from './backend.ts';
 import { batchedPass, batchSizeFor } from './batched-pass.ts';
-import { applyChunkedLinear, type ChunkedLinear, linearShape } from './tensor-linear.ts';
 import { applyTensorSteps, type Batch } from './tensor-steps.ts';
 
+/** A linear map over batches. */
+export interface LinearPass {
+  /** Returns the shape behind it, channels first. */
+  shape(input: Shape): Shape;
+  /** Returns the batch behind it, with at most so many bytes of weights at a time; keeps the given one. */
+  apply(tf: TensorFlow, batch: Batch, weightBytesMax: number): Batch;
+}
+
 /** A chain of linear maps and steps. */
-export interface ChunkedNetwork {
+export interface PassNetwork {
   readonly inputShape: Shape;
   readonly inputSteps: readonly Step[];
-  readonly layers: readonly { readonly linear: ChunkedLinear; readonly steps: readonly Step[] }[];
+  readonly layers: readonly { readonly linear: LinearPass; readonly steps: readonly Step[] }[];
 }
 
 /** Bounds of a pass. The result does not depend on them, up to float32 rounding. */
 export interface PassBounds {
   /** Bytes of the largest tensor of a batch. */
   readonly batchBytesMax: number;
-  /** Bytes of the dense weights at a time. */
+  /** Bytes of weights at a time. */
   readonly weightBytesMax: number;
 }
 
@@ -34,7 +41,7 @@ export const defaultPassBounds: PassBounds = {
 /** Returns the outputs [count, outputs] for inputs [count, ...inputShape], channels first. */
 export async function forwardPass(
   tf: TensorFlow,
-  network: ChunkedNetwork,
+  network: PassNetwork,
   data: { readonly inputs: Float32Array; readonly count: number },
   bounds: PassBounds,
 ): Promise<Float32Array> {
@@ -45,11 +52,11 @@ export async function forwardPass(
   );
 }
 
-function runLayers(tf: TensorFlow, network: ChunkedNetwork, input: Batch, bounds: PassBounds): Tensor {
+function runLayers(tf: TensorFlow, network: PassNetwork, input: Batch, bounds: PassBounds): Tensor {
   let batch = applyTensorSteps(tf, input, network.inputSteps);
   for (const { linear, steps } of network.layers) {
     const before = batch.tensor;
-    batch = applyChunkedLinear(tf, batch, linear, bounds.weightBytesMax);
+    batch = linear.apply(tf, batch, bounds.weightBytesMax);
     before.dispose();
     batch = applyTensorSteps(tf, batch, steps);
   }
@@ -57,7 +64,7 @@ function runLayers(tf: TensorFlow, network: ChunkedNetwork, input: Batch, bounds
 }
 
 /** Returns the elements of the largest tensor and of the output, for one input. */
-function extent(network: ChunkedNetwork): { elementsMax: number; outputs: number } {
+function extent(network: PassNetwork): { elementsMax: number; outputs: number } {
   let shape: Shape = network.inputShape;
   let elementsMax = elementCount(shape);
   const visit = (next: Shape): void => {
@@ -66,7 +73,7 @@ function extent(network: ChunkedNetwork): { elementsMax: number; outputs: number
   };
   for (const step of network.inputSteps) visit(stepShape(shape, step, 'the input'));
   for (const { linear, steps } of network.layers) {
-    visit(linearShape(shape, linear));
+    visit(linear.shape(shape));
     for (const step of steps) visit(stepShape(shape, step, 'the network'));
   }
   return { elementsMax, outputs: elementCount(shape) };

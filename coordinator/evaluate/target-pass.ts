@@ -4,8 +4,8 @@
 import type { Linear, Network } from '../../src/core/network/network.ts';
 import { networkShapes, tapCount } from '../../src/core/network/shapes.ts';
 import type { TensorFlow } from './backend.ts';
-import { type ChunkedNetwork, defaultPassBounds, forwardPass, type PassBounds } from './forward-pass.ts';
-import type { ChunkedLinear, ScatterRows } from './tensor-linear.ts';
+import { defaultPassBounds, forwardPass, type PassBounds, type PassNetwork } from './forward-pass.ts';
+import { type ChunkedLinear, denseLinear, type ScatterRows } from './tensor-linear.ts';
 
 /**
  * Returns the target's outputs [count, outputs] in float32 for inputs [count, ...inputShape], channels first.
@@ -22,11 +22,14 @@ export async function targetPass(
   return forwardPass(tf, chunkedTarget(network), { inputs, count }, bounds);
 }
 
-function chunkedTarget(network: Network): ChunkedNetwork {
+function chunkedTarget(network: Network): PassNetwork {
   return {
     inputShape: network.inputShape,
     inputSteps: network.inputSteps,
-    layers: network.layers.map(({ linear, steps }) => ({ linear: chunkedLinear(linear), steps })),
+    layers: network.layers.map(({ linear, steps }) => ({
+      linear: denseLinear(chunkedLinear(linear)),
+      steps,
+    })),
   };
 }
 
@@ -46,8 +49,6 @@ function chunkedLinear(linear: Linear): ChunkedLinear {
     dilations: window.dilations,
     padding: window.padding,
     scatter: scatterDense(linear.weights),
-    gather: null,
-    edges: null,
   };
 }
 
@@ -56,7 +57,6 @@ function scatterDense(weights: Float64Array): ScatterRows {
     const length = places.length;
     for (let element = 0; element < length; element++) {
       const place = places[element] as number;
-      if (place < 0) continue;
       for (let row = 0; row < count; row++)
         chunk[place * count + row] = weights[(first + row) * length + element] as number;
     }

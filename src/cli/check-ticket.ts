@@ -67,6 +67,7 @@ export async function checkFunction(subject: CheckSubject, data: LoadedData): Pr
     ticket,
     network: subject.target.network,
     ...data,
+    threads: subject.threads,
     signal: subject.signal,
   });
   return { evaluation, seconds: secondsSince(start) };
