@@ -13,6 +13,7 @@ import asc from 'assemblyscript/asc';
 const modules = [
   { folder: 'worker/kernel/', name: 'kernel' },
   { folder: 'src/core/verify/fast/', name: 'verifier' },
+  { folder: 'coordinator/evaluate/edges/', name: 'edges' },
 ];
 const options = [
   '-O3',
