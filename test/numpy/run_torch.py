@@ -2,7 +2,7 @@
 
     python3 run_torch.py jobs.json    (prints JSON: for each job its outputs and its masks' digests)
 
-A job: {"file": torch export, "inputs": flat list, "shape": [count, ...]}. safetensors' own Python package is not asked for.
+A job: {"file": torch export, "inputs": flat list, "shape": [count, ...], "double": whether to run in float64}. safetensors' own Python package is not asked for.
 """
 import hashlib, json, sys
 import numpy as np
@@ -29,9 +29,10 @@ def run(job):
         if hasattr(layer, "weight"):
             prune.identity(prune.identity(layer, "weight"), "bias")
     model.load_state_dict(state)
-    x = torch.tensor(job["inputs"], dtype=torch.float32).reshape(job["shape"])
+    kind = torch.float64 if job.get("double") else torch.float32
+    x = torch.tensor(job["inputs"], dtype=torch.float32).reshape(job["shape"]).to(kind)
     with torch.no_grad():
-        y = model(x)
+        y = model.to(kind)(x)
     if "tombola_outputs" in metadata: y = y[:, json.loads(metadata["tombola_outputs"])]
     masks = [getattr(layer, f"{part}_mask") for layer in model if hasattr(layer, "weight_mask") for part in ("weight", "bias")]
     digests = [hashlib.sha256(mask.numpy().astype(np.uint8).tobytes()).hexdigest() for mask in masks]

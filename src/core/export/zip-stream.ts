@@ -11,6 +11,7 @@ import { encodeUtf8 } from '../format/utf8.ts';
 export interface ZipSource {
   readonly name: string;
   readonly size: number;
+  /** Returns the bytes from the first; each chunk may be overwritten when the next is asked for. */
   readonly chunks: () => Iterable<Uint8Array>;
 }
 

@@ -35,7 +35,9 @@ export type PickleValue<Opaque> =
 export interface PickleAnswers<Opaque> {
   /** Called for each name before anything is done with it. */
   readonly allow: (global: PickleGlobal) => void;
+  /** Returns what a call of a global gives. */
   readonly call: (callee: PickleGlobal, parameters: readonly PickleValue<Opaque>[]) => PickleValue<Opaque>;
+  /** Returns what a persistent id stands for. */
   readonly load: (id: PickleValue<Opaque>) => PickleValue<Opaque>;
 }
 

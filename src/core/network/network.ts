@@ -73,7 +73,7 @@ export interface Layer {
   readonly steps: readonly Step[];
 }
 
-/** A target network. {@link networkShapes} checks that the shapes of its parts fit. */
+/** A target network. `networkShapes` (shapes.ts) checks that the shapes of its parts fit. */
 export interface Network {
   /** Shape of one input: [features] or [channels, height, width]. */
   readonly inputShape: readonly number[];

@@ -39,6 +39,7 @@ export interface BlockSearch {
   readonly epsilon: number;
   /** Sizes to try; one if the user fixed it. */
   readonly sizes: readonly number[];
+  /** Returns what is to be sampled for a size and gain. */
   readonly specOf: (option: BlockOption) => Omit<ProbeSpec, 'trials'>;
 }
 

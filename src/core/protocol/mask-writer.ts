@@ -22,7 +22,7 @@ export class MaskWriter {
   private readonly layout: MaskLayout;
   private readonly rowBytes: number;
   private readonly masks: BitReader;
-  /** [class · symbolStride + k]: the code of a subset of k, and its bits; the escape's where there is one. */
+  /** At class · symbolStride + k: the code of a subset of k, and its bits; the escape's where there is one. */
   private readonly codes: Uint16Array;
   private readonly costs: Uint8Array;
   private readonly bytes: Uint8Array;

@@ -58,8 +58,7 @@ export function costsOf(lengths: Uint8Array): Uint8Array {
 
 /**
  * Writes symbol + 64 · (cost + 16 · width) for each window of codeLengthMax bits into `table` from `at` on.
- * @param lengths of a complete code, or of one symbol.
- * @param widths of each symbol, below 64, whatever they mean.
+ * `lengths` are those of a complete code, or of one symbol; `widths` of the symbols are below 64, whatever they mean.
  */
 export function fillDecodeTable(
   table: Uint16Array,

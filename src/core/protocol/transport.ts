@@ -21,7 +21,9 @@ export interface Transport {
 
 /** What the owner of an end is told. Nothing comes after `onClose`. */
 export interface TransportListener {
+  /** The connection can be written to from now on. */
   readonly onOpen: () => void;
+  /** A frame has arrived. */
   readonly onMessage: (bytes: Uint8Array) => void;
   /** The connection has ended, for whatever cause, or could not be made. */
   readonly onClose: (code: number, reason: string) => void;

@@ -23,7 +23,7 @@ export type Rule = 'fewest' | 'closest';
 
 /** A block: find S with |Σ_{k∈S} samples[k] − target| ≤ tolerance. Every |partial sum − target| stays below 2^31. */
 export interface SubsetSumProblem {
-  /** At most {@link import('../limits.ts').exactBlockSizeMax} integers. */
+  /** At most `exactBlockSizeMax` (limits.ts) integers. */
   readonly samples: Int32Array;
   readonly target: number;
   /** An integer ≥ 0; 0 asks for an exact hit. */

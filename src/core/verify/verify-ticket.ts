@@ -56,7 +56,7 @@ const rowsPerCheck = 64;
 
 /**
  * Returns the verdict on a ticket against its target.
- * @param targetSha256 the target's digest, as network-file.ts makes it.
+ * @param target with its digest, as network-file.ts makes it.
  * @param check where rows are checked; by default here, one after the other.
  */
 export async function verifyTicket(

@@ -16,6 +16,7 @@ export type Expression =
       readonly kind: 'apply';
       readonly size: number;
       readonly operands: readonly Expression[];
+      /** Returns the value of the operator for the values of its operands. */
       readonly evaluate: (...operands: number[]) => number;
       /** The activation that the operator itself is, with its parameters. */
       readonly activation?: Activation;

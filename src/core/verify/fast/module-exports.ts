@@ -5,7 +5,10 @@ interface AreaVariable {
   readonly value: number;
 }
 
-/** What the WebAssembly module exports. */
+/**
+ * What the WebAssembly module exports, as assembly/index.ts documents it.
+ * @internal
+ */
 export interface ModuleExports {
   readonly memory: { readonly buffer: ArrayBuffer };
   reserveLayer(
