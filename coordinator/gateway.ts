@@ -28,6 +28,7 @@ import { type Log, openLog } from './gateway/log.ts';
 import { type Metrics, openMetrics } from './gateway/metrics.ts';
 import { Offences } from './gateway/offences.ts';
 import { openPages } from './gateway/pages.ts';
+import { provingChecks } from './gateway/proving-checks.ts';
 import { reasonOf } from './gateway/reason-of.ts';
 import { searchViewOf } from './gateway/search-view.ts';
 import { openSocketServer, type SocketServer, socketPath } from './gateway/socket-server.ts';
@@ -147,7 +148,7 @@ async function openService(
   const { keys, threads, solver, tileBlocks } = options;
   const metrics = openMetrics();
   closers.unshift(async () => metrics.close());
-  const checks = openTileCheckPool({ threads });
+  const checks = provingChecks(openTileCheckPool({ threads }), solver);
   closers.unshift(() => checks.close());
   let jobs: Jobs | undefined;
   const nowMs = (): number => performance.now();

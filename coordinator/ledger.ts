@@ -23,10 +23,11 @@
  * Leases are hints, the compare-and-set is the commit: no order of events merges an unverified result or acknowledges one that is not
  * durable. A worker's death (session end, missed heartbeats) releases its leases at once; slowness is never punished.
  * Trust: a worker's quota of leases doubles with each good result and falls to one with a bad one; badOutcomesMax bad ones in its
- * last hundred put it in quarantine, for twice as long each time. Misses reported by strangers ("no subset here") carry no proof, so
- * such tiles are re-solved by another worker before they are believed (all at first, then one in ten after ten good results).
- * Answers are unique, so two honest results are equal byte by byte: the shell gives the digest of each verified result. Where two
- * differ, a trusted worker's counts; else the coordinator solves the tile itself, and who said otherwise has sent a bad result.
+ * last hundred put it in quarantine, for twice as long each time. A volunteer's "no subset here" carries no proof; the shell has the
+ * block solved again, and where it cannot, the whole tile is re-solved before it is believed, as is a sample of all that volunteers
+ * send, since a valid answer need not be the unique one. Only a trusted worker or the coordinator gives such a second opinion: two
+ * volunteers may be one. Answers are unique, so two honest results are equal byte by byte: the shell gives the digest of each
+ * verified result. Where two differ, a trusted worker's counts, or the coordinator's own, and who said otherwise has sent a bad one.
  *
  * The shell sends `tick` every second or more often. A longer gap between events is a stall of its own and extends every deadline.
  * Times are monotonic milliseconds. The order of effects is the order in which they are to be carried out.
@@ -100,7 +101,7 @@ export type LedgerEvent =
       /** The result may claim rows without a subset; `verified` tells for sure, since only then it has been decoded. */
       readonly claimsMisses: boolean;
     }
-  /** `digest`: SHA-256 of the result as it is kept (engine/stored-result.ts), of which there is one, so that equal results have equal digests. */
+  /** `claimsMisses`: it says "no subset here", and that is not proven. `digest`: SHA-256 of the result as it is kept (engine/stored-result.ts), of which there is one, so that equal results have equal digests. */
   | {
       readonly kind: 'verified';
       readonly result: string;

@@ -2,8 +2,7 @@
  * Which tile next, and for whom. Pure, like the ledger whose state it works on.
  *
  *   jobs       the highest priority first; jobs of one priority take turns, tile by tile
- *   tiles      tiles that wait for a second opinion first (they hold memory), to anyone but who gave the first; then first come,
- *              first served
+ *   tiles      tiles that wait for a second opinion first (they hold memory), to trusted workers; then first come, first served
  *   how many   what the session's credit, its worker's quota and the room for its results allow; one for a stranger, a tile per
  *              thread for a trusted worker not yet measured, then about leasedWorkMs of work by its observed speed; near the end of the
  *              work no more than a fair share
@@ -153,18 +152,15 @@ function takeOpen(job: JobRecord): TileRecord | undefined {
   }
 }
 
-/** Takes a tile that waits for a second opinion, unless the first was this worker's. */
+/** Takes a tile that waits for a second opinion. */
 function takeUnconfirmed(job: JobRecord, worker: WorkerRecord): TileRecord | undefined {
-  for (let scanned = Math.min(scanMax, job.confirm.size); scanned > 0; scanned--) {
+  if (worker.kind !== 'trusted') return undefined;
+  for (;;) {
     const tile = job.confirm.take();
     if (tile === undefined) return undefined;
     tile.isQueued = false;
-    if (tile.state !== 'open') continue;
-    if (!tile.results.some((result) => result.worker === worker)) return tile;
-    tile.isQueued = true;
-    job.confirm.push(tile);
+    if (tile.state === 'open') return tile;
   }
-  return undefined;
 }
 
 function isHeld(tile: TileRecord): boolean {

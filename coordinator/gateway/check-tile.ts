@@ -28,7 +28,8 @@ export function checkTile({ problem, tile, body, form, checkOneIn }: TileCheckTa
   if (verified.kind === 'refused') return { kind: 'refused', reason: verified.reason };
   const value = storedValue(body, form);
   const digest = createHash('sha256').update(value).digest('hex');
-  return { kind: 'verified', value, digest, claimsMisses: result.misses.length > 0 };
+  const { misses } = result;
+  return { kind: 'verified', value, digest, claimsMisses: misses.length > 0, misses };
 }
 
 /** Whom the sample hits must not be known before the result is in, so it is drawn here and from the system's generator. */

@@ -329,6 +329,7 @@ class Shell {
         body,
         form,
         checkOneIn: workerKind === 'trusted' ? checkOneIn : 1,
+        provesMisses: workerKind === 'volunteer',
       });
       if (reply.kind === 'refused') return this.happen({ kind: 'invalid', result, reason: reply.reason });
       const { value, digest, claimsMisses } = reply;

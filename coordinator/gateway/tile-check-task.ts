@@ -12,6 +12,8 @@ export interface TileCheckTask {
   readonly form: BodyForm;
   /** One copy in so many has its residuals recomputed, which ones is a secret; 1: all of them. */
   readonly checkOneIn: number;
+  /** Whether claimed misses are to be proven (proving-checks.ts). */
+  readonly provesMisses?: boolean;
 }
 
 /** The verdict. */
@@ -21,6 +23,9 @@ export type TileCheckReply =
       readonly kind: 'verified';
       readonly value: Uint8Array;
       readonly digest: string;
+      /** It says of rows that they have no subset somewhere, and that is not proven. */
       readonly claimsMisses: boolean;
+      /** What it says, as in TileResult. */
+      readonly misses: Int32Array;
     }
   | { readonly kind: 'refused'; readonly reason: string };

@@ -1,4 +1,4 @@
-/** A result's way: received, verified, perhaps confirmed by another worker, stored, acknowledged. */
+/** A result's way: received, verified, perhaps confirmed by a trusted worker, stored, acknowledged. */
 import type { LedgerEffect, LedgerEvent } from '../ledger.ts';
 import { cancelLeases, endLease } from './leases.ts';
 import { recordDuration, recordSpeed } from './observe.ts';
@@ -58,7 +58,7 @@ export function receiveResult(ledger: Ledger, event: Received): void {
   admit(ledger, { event, tile, session });
 }
 
-/** Believes a verified result, or has it found again by somebody else first. */
+/** Believes a verified result, or has it found again by a trusted worker or here first. */
 export function acceptVerified(
   ledger: Ledger,
   { result, digest, claimsMisses }: Extract<LedgerEvent, { kind: 'verified' }>,
@@ -76,16 +76,10 @@ export function acceptVerified(
   else if (isTrusted && held.length > 0) {
     judge(ledger, held, digest);
     store(ledger, record);
-  } else if (tile.isDisputed) hold(ledger, record);
-  else if (held.length > 0) {
-    const [first] = held;
-    if (first?.digest === digest) {
-      judge(ledger, held, digest);
-      store(ledger, record);
-    } else {
-      hold(ledger, record);
-      tile.isDisputed = true;
-    }
+  } else if (held.length > 0) {
+    // Two volunteers may be one: their agreement is worth nothing, their disagreement is.
+    hold(ledger, record);
+    if (held[0]?.digest !== digest) tile.isDisputed = true;
   } else if (needsSecondOpinion(ledger, record)) hold(ledger, record);
   else store(ledger, record);
   settleTile(ledger, tile);
@@ -158,7 +152,6 @@ export function solvedHere(ledger: Ledger, event: Extract<LedgerEvent, { kind: '
     worker: null,
     session: null,
     claimsMisses: false,
-    wasLeased: true,
     phase: 'checking',
     digest: event.digest,
   };
@@ -248,7 +241,6 @@ function admit(
     worker,
     session,
     claimsMisses: event.claimsMisses,
-    wasLeased: lease !== undefined,
     phase: 'checking',
     digest: '',
   };
@@ -269,8 +261,10 @@ function hold(ledger: Ledger, record: ResultRecord): void {
   record.phase = 'held';
   ledger.heldCount++;
   const { tile } = record;
-  tile.heldUntil = clockOf(ledger) + ledger.settings.leaseMsTrusted;
-  reviewAt(ledger, tile, tile.heldUntil);
+  if ([...ledger.sessions.values()].some(({ worker }) => worker.kind === 'trusted')) {
+    tile.heldUntil = clockOf(ledger) + ledger.settings.leaseMsTrusted;
+    reviewAt(ledger, tile, tile.heldUntil);
+  } else tile.isDisputed = true;
 }
 
 function store(ledger: Ledger, record: ResultRecord): void {

@@ -11,7 +11,6 @@ import {
   leaseMsVolunteer,
   leasesPerSessionMax,
   localSolvesMax,
-  missCheckOneIn,
   outcomesRemembered,
   quarantineMsFirst,
   quarantineMsMax,
@@ -19,7 +18,6 @@ import {
   resultsPerWorkerMin,
   runningJobsMax,
   sessionsMax,
-  strangerResultCount,
   tileAttemptMax,
   tileLeaseCountMax,
   tilesPerJobMax,
@@ -52,8 +50,6 @@ export interface LedgerSettings {
   readonly badOutcomesMax: number;
   readonly quarantineMsFirst: number;
   readonly quarantineMsMax: number;
-  readonly strangerResultCount: number;
-  readonly missCheckOneIn: number;
   readonly canonicalCheckOneIn: number;
   readonly durationsRemembered: number;
 }
@@ -82,8 +78,6 @@ export const defaultLedgerSettings: LedgerSettings = {
   badOutcomesMax,
   quarantineMsFirst,
   quarantineMsMax,
-  strangerResultCount,
-  missCheckOneIn,
   canonicalCheckOneIn,
   durationsRemembered,
 };

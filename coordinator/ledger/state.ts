@@ -28,9 +28,7 @@ export interface ResultRecord {
   /** Whom to tell; null when the sender has gone and has not come back. */
   session: SessionRecord | null;
   claimsMisses: boolean;
-  /** The sender had a lease on the tile. */
-  readonly wasLeased: boolean;
-  /** `held`: verified, but its misses are believed only when another worker finds the same. `agreed`: waits for the store's answer. */
+  /** `held`: verified, but believed only when a trusted worker or the coordinator finds the same. `agreed`: waits for the store's answer. */
   phase: 'checking' | 'held' | 'agreed' | 'storing';
   digest: string;
 }
@@ -69,7 +67,7 @@ export interface JobRecord {
   readonly inHand: Set<TileRecord>;
   /** Open tiles, first come first served. */
   readonly open: Fifo<TileRecord>;
-  /** Open tiles that wait for a second opinion: not for every worker. */
+  /** Open tiles that wait for a second opinion: for trusted workers. */
   readonly confirm: Fifo<TileRecord>;
   readonly counts: Record<TileState, number>;
   blocksDone: number;

@@ -41,15 +41,13 @@ export function isQuarantined(ledger: Ledger, worker: WorkerRecord): boolean {
   return clockOf(ledger) < worker.quarantinedUntil;
 }
 
-/** Returns whether a verified result is believed only when another worker finds the same. */
+/** Returns whether a verified result is believed only when a trusted worker, or the coordinator, finds the same. */
 export function needsSecondOpinion(ledger: Ledger, result: ResultRecord): boolean {
   const { worker } = result;
   if (worker === null || worker.kind === 'trusted') return false;
-  const { strangerResultCount, missCheckOneIn, canonicalCheckOneIn } = ledger.settings;
   // Drawn in any case, so that one decision does not shift the next.
   const chance = nextChance(ledger);
-  if (!result.claimsMisses) return chance < 1 / canonicalCheckOneIn;
-  return !result.wasLeased || worker.good < strangerResultCount || chance < 1 / missCheckOneIn;
+  return result.claimsMisses || chance < 1 / ledger.settings.canonicalCheckOneIn;
 }
 
 function remember(ledger: Ledger, worker: WorkerRecord, isBad: boolean): void {

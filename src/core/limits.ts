@@ -204,11 +204,7 @@ export const badOutcomesMax = 3;
 export const quarantineMsFirst = 600_000;
 /** Milliseconds of the longest quarantine: a day. */
 export const quarantineMsMax = 86_400_000;
-/** Good results after which a volunteer's misses are checked by sample only. */
-export const strangerResultCount = 10;
-/** One in how many misses of a known volunteer is checked elsewhere: 50 lies then pass with chance (9/10)^50 < 1 %. */
-export const missCheckOneIn = 10;
-/** One in how many results without misses of a volunteer is solved elsewhere too: catches valid answers that are not the unique one. */
+/** One in how many results of a volunteer is solved elsewhere too: catches valid answers that are not the unique one. */
 export const canonicalCheckOneIn = 64;
 /** Durations of leases that straggler copies are judged by. */
 export const durationsRemembered = 256;

@@ -23,6 +23,7 @@ export interface Bug {
   /** Mistakes of the shell around the ledger. */
   readonly shell?: {
     readonly skipsVerify?: boolean;
+    readonly skipsProof?: boolean;
     readonly believesOtherTiles?: boolean;
     readonly failureIsSuccess?: boolean;
     readonly duplicateIsFailure?: boolean;

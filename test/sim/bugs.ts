@@ -61,11 +61,25 @@ export const bugs: readonly Bug[] = [
     settings: { leaseMsTrusted: aMonth, leaseMsVolunteer: aMonth, leaseMsMax: aMonth, tileLeaseCountMax: 1 },
   },
   { name: 'sessions-never-end', settings: { heartbeatMs: never }, event: dropLeaving },
-  { name: 'strangers-believed', settings: { strangerResultCount: 0, missCheckOneIn: never } },
+  { name: 'misses-not-proven', shell: { skipsProof: true } },
   {
-    name: 'misses-confirmed-by-oneself',
-    event: (event) =>
-      event.kind === 'worker-joined' ? { ...event, worker: `${event.worker}/${event.session}` } : event,
+    name: 'claims-believed',
+    event: (event) => (event.kind === 'verified' ? { ...event, claimsMisses: false } : event),
+  },
+  {
+    name: 'volunteers-confirm-each-other',
+    event: (event, ledger) => {
+      const record = event.kind === 'verified' ? ledger.results.get(event.result) : undefined;
+      const isSame = ({ phase, digest }: { phase: string; digest: string }): boolean =>
+        phase === 'held' && event.kind === 'verified' && digest === event.digest;
+      if (record?.worker && record.tile.results.some(isSame))
+        Object.assign(record.worker, { kind: 'trusted' });
+      return event;
+    },
+  },
+  {
+    name: 'volunteers-taken-for-trusted',
+    event: (event) => (event.kind === 'worker-joined' ? { ...event, workerKind: 'trusted' } : event),
   },
   { name: 'no-quarantine', settings: { badOutcomesMax: never } },
   { name: 'no-bound-on-results', settings: { resultsPerWorkerMin: 1_000_000 } },

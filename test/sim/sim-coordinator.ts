@@ -275,12 +275,16 @@ export class SimCoordinator {
     const otherIsValid =
       shell?.believesOtherTiles === true &&
       [...Array(poolSize).keys()].some((base) => verifyBody(base, pending.body).isValid);
-    if (verdict.isValid || shell?.skipsVerify === true || otherIsValid) {
-      if (pending.body !== honestBody(toy.base)) this.world.audit.deceived(pending.worker, this.ledger);
+    const isTrusted = this.world.workerKind(pending.worker) === 'trusted';
+    const isProven = this.world.provesMisses && !isTrusted;
+    const isDisproved =
+      isProven && pending.body !== honestBody(toy.base) && shell?.skipsProof !== true && !otherIsValid;
+    if ((verdict.isValid && !isDisproved) || shell?.skipsVerify === true || otherIsValid) {
+      if (pending.body !== honestBody(toy.base)) this.world.audit.deceived();
       let digest = hashText(pending.body).toString(16);
       if (shell?.sameDigest === true) digest = 'same';
       if (shell?.randomDigest === true) digest = result;
-      this.happen({ kind: 'verified', result, digest, claimsMisses: verdict.claimsMisses });
+      this.happen({ kind: 'verified', result, digest, claimsMisses: verdict.claimsMisses && !isProven });
       return;
     }
     this.world.audit.invalid(pending.worker, this.ledger);
@@ -292,7 +296,7 @@ export class SimCoordinator {
     const toy = this.jobs.get(job)?.tiles.get(tile);
     promise(pending !== undefined && toy !== undefined, 'what is to be stored is in memory');
     promise(verifyBody(toy.base, pending.body).isValid, 'only verified results are stored');
-    this.world.audit.stored(job, tile, { base: toy.base, body: pending.body, worker: pending.worker });
+    this.world.audit.stored({ base: toy.base, body: pending.body, worker: pending.worker });
     const { shell } = this.world.bug ?? {};
     const { epoch } = this;
     const isThere = this.world.store.isDurable(`${job}/${tile}`);

@@ -7,7 +7,7 @@ const seedsPerBug = 3000;
 
 /** Seeds that have found a fault, of the ledger or of the simulation; kept for ever. */
 const onceBroken = [
-  944, 1738, 3690, 3851, 1004203, 1006328, 1007802, 1008323, 1015847, 1016562, 1018642, 1018835,
+  944, 1738, 3690, 3851, 4841, 8807, 1004203, 1006328, 1007802, 1008323, 1015847, 1016562, 1018642, 1018835,
 ];
 
 describe('simulated worlds', () => {

@@ -27,9 +27,6 @@ export interface Outcome {
   readonly lines: readonly string[];
 }
 
-/** Manners that tell lies which verify. */
-const deceivingManners: readonly WorkerManner[] = ['false-miss', 'sleeper', 'unsolicited', 'foreign'];
-
 const eventsMax = 60_000;
 const livenessMsMax = 3_600_000;
 /** After the last job, workers get this long to have their last results answered. */
@@ -61,6 +58,8 @@ export class World {
   /** What is durable may rot: results are lost now and then, and found out. */
   readonly mayRot: boolean;
   bootCount = 1;
+  /** Claimed misses of volunteers are proven on arrival; else tiles are solved again for them. */
+  readonly provesMisses: boolean;
   private readonly usesCodec: boolean;
   private readonly cutOffUntil = new Map<string, number>();
   private readonly manners = new Map<string, WorkerManner>();
@@ -70,6 +69,7 @@ export class World {
     forgetNames();
     const root = randomOf(seed);
     this.shape = root.fork('shape');
+    this.provesMisses = seed % 2 === 0;
     const { shape } = this;
     this.clockwork = new Clockwork(shape.chance(0.5) ? root.fork('ties') : null, keepsLines);
     this.random = {
@@ -211,13 +211,9 @@ export class World {
     for (let count = 1 + shape.below(3); count > 0; count--)
       add(shape.chance(0.3) ? 'trusted' : 'volunteer', shape.pick(honestManners));
     const liars = isLong ? 1 : shape.below(4);
-    let deceivers = 0;
-    for (let count = liars; count > 0; count--) {
-      const manner = isLong ? 'sleeper' : shape.pick(lyingManners);
-      // Two who tell the same lie would confirm each other: a second opinion does not cover conspiracies.
-      if (deceivingManners.includes(manner) && deceivers++ > 0) continue;
-      add('volunteer', manner);
-    }
+    // Those of one manner tell the same lies: they conspire.
+    for (let count = liars; count > 0; count--)
+      add('volunteer', isLong ? 'sleeper' : shape.pick(lyingManners));
     return workers;
   }
 
@@ -331,8 +327,7 @@ export class World {
     for (const plan of this.plans) {
       const ticket = this.store.read(`${plan.job}/sealed`);
       promise(ticket !== undefined, 'a sealed job survives a crash');
-      if (this.audit.tally.slipped === 0)
-        promise(ticket === faultFree(plan), 'the ticket is the one without faults');
+      promise(ticket === faultFree(plan), 'the ticket is the one without faults');
     }
   }
 }
