@@ -8,11 +8,16 @@
  *   --pauses                             SIGSTOP and SIGCONT of a worker and of the coordinator
  *   --full-disk                          the data directory on a tmpfs that fills up; needs root
  *   --second-owner                       a hundred others try to open the directory of a coordinator
+ *   --cluster [--tiles N] [--kills N]    commits to three NATS servers, and gateways over them, while servers, gateways and
+ *                                        workers are killed; needs nats-server
  */
 import { parseArgs } from 'node:util';
 import { failpoints } from './failpoints.ts';
 import { fullDisk } from './full-disk.ts';
+import { makeJob } from './jobs.ts';
 import { killCycles } from './kill-cycles.ts';
+import { raceCommits, raceUnconfirmed } from './nats/commits.ts';
+import { gatewayDeath, gatewayKills } from './nats/gateways.ts';
 import { pausedCoordinator, pausedWorker } from './pauses.ts';
 import { sameBytes } from './same-bytes.ts';
 import { secondOwner } from './second-owner.ts';
@@ -28,6 +33,8 @@ const { values } = parseArgs({
     pauses: { type: 'boolean', default: false },
     'full-disk': { type: 'boolean', default: false },
     'second-owner': { type: 'boolean', default: false },
+    cluster: { type: 'boolean', default: false },
+    tiles: { type: 'string', default: '10000' },
   },
 });
 
@@ -39,7 +46,21 @@ async function scenario(name: string, run: () => Promise<object>): Promise<void>
   process.stdout.write(`${JSON.stringify({ scenario: name, ...(await run()) })}\n`);
 }
 
-if (values.kills !== undefined) {
+if (values.cluster) {
+  const tiles = Number(values.tiles);
+  await scenario('commits while NATS servers are killed', () =>
+    raceCommits({ tiles, committers: 4, onStep: onCycle }),
+  );
+  await scenario('a harness that does not wait for commits is caught', () =>
+    raceUnconfirmed({ tiles, onStep: onCycle }),
+  );
+  const job = await makeJob(Number(values.seed), 400);
+  const kills = Number(values.kills ?? 20);
+  const common = { job, seed: Number(values.seed), onStep: onCycle };
+  await scenario('one gateway over NATS', () => gatewayKills({ ...common, gateways: 1, kills: 0 }));
+  await scenario('three gateways over NATS', () => gatewayKills({ ...common, gateways: 3, kills }));
+  await scenario("a gateway's death", () => gatewayDeath(job, onCycle));
+} else if (values.kills !== undefined) {
   const [kills, seed, workers] = [Number(values.kills), Number(values.seed), Number(values.workers)];
   await scenario('kills', () => killCycles({ kills, seed, workers, onCycle }));
 }

@@ -27,7 +27,7 @@ export interface NatsLink {
 
 const portDefault = 4222;
 /** A server that does not answer within this time may or may not have done what it was asked. */
-const requestMs = 5000;
+const requestMs = 2500;
 /** A connection that has been silent for three of these is given up. */
 const pingMs = 10_000;
 const reconnectMs = 500;
