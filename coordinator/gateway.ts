@@ -153,18 +153,19 @@ async function openService(
   let jobs: Jobs | undefined;
   const nowMs = (): number => performance.now();
   const live = listenLive({ log, observer: metrics, nowMs });
+  const ownKey = randomBytes(32);
   const shell = openLedgerShell({
     engine,
     checks,
     solver,
-    leaseKey: randomBytes(32),
+    leaseKey: cluster?.leaseKey ?? (() => ownKey),
     checkOneIn: options.checkOneIn ?? checkOneInDefault,
     form: 'coded',
     isRunning: (job) => jobs?.stateOf(job)?.state === 'running',
     nowMs,
     log: live.log,
     observer: live.observer,
-    ...(cluster === undefined ? {} : { adopt: cluster.adopt }),
+    ...(cluster === undefined ? {} : { adoption: cluster }),
   });
   const volunteerKeys = keys ?? { current: newTokenKey(), previous: null };
   const checkAccess = accessChecker(keys, volunteerKeys);

@@ -45,11 +45,12 @@ export function openInProcess(options: InProcessOptions): InProcessCoordinator {
   const checks = checkThreads === 0 ? localTileChecks() : openTileCheckPool({ threads: checkThreads });
   const nowMs = (): number => performance.now();
   const log = (): void => undefined;
+  const leaseKey = randomBytes(32);
   const shell = openLedgerShell({
     engine,
     checks,
     solver,
-    leaseKey: randomBytes(32),
+    leaseKey: () => leaseKey,
     checkOneIn,
     form: 'plain',
     isRunning: () => true,

@@ -5,7 +5,7 @@
  *   expiry   milliseconds since 1970, decimal; the first moment at which the token is no longer valid
  *   id       names the bearer in logs and in bans: 24 random hexadecimal digits unless something else was asked for
  *   mac      base64url of HMAC(secret of keyId, "tombola access 1\n" + the token up to the last dot)
- * Lease token, 24 bytes:   expiry (float64, little-endian), then the first 16 bytes of
+ * Lease token, 28 bytes:   expiry (float64, little-endian), attempt (uint32, little-endian), then the first 16 bytes of
  *   HMAC(key, "tombola lease 1\n" + JSON of [job, tile, attempt, worker, expiry])
  *
  * Two keys are valid at a time. Rotation makes a new one current and keeps the last one for tokens already out; a second rotation,
@@ -44,8 +44,13 @@ export interface TokenKeys {
 export interface LeaseClaim {
   readonly job: string;
   readonly tile: string;
-  readonly attempt: number;
   readonly worker: string;
+}
+
+/** What else a lease token says. */
+interface LeaseTerms {
+  readonly attempt: number;
+  readonly expiryMs: number;
 }
 
 const actionsOfScope: Readonly<Record<TokenScope, readonly TokenAction[]>> = {
@@ -62,7 +67,8 @@ export const tokenScopes: readonly TokenScope[] = ['admin', 'submit', 'worker', 
 const idPattern = /^[A-Za-z0-9_-]{1,64}$/;
 const secretBytesMin = 32;
 const leaseMacBytes = 16;
-const leaseTokenBytes = 8 + leaseMacBytes;
+const leaseTermsBytes = 12;
+const leaseTokenBytes = leaseTermsBytes + leaseMacBytes;
 
 /** Returns whether a bearer of the scope may do this. */
 export function isAllowed(scope: TokenScope, action: TokenAction): boolean {
@@ -144,29 +150,38 @@ export function checkToken(
   return scope !== undefined && nowMs < Number(expiry) ? { scope, id } : null;
 }
 
-/** Returns the token of a lease that ends at `expiryMs`. */
+/** Returns the token of the `attempt`th lease of a tile, which ends at `expiryMs`. */
 export function leaseToken(
   key: Uint8Array,
-  { expiryMs, ...claim }: LeaseClaim & { readonly expiryMs: number },
+  { attempt, expiryMs, ...claim }: LeaseClaim & LeaseTerms,
 ): Uint8Array {
   const token = new Uint8Array(leaseTokenBytes);
-  new DataView(token.buffer).setFloat64(0, expiryMs, true);
-  token.set(leaseMac(key, claim, expiryMs), 8);
+  const view = new DataView(token.buffer);
+  view.setFloat64(0, expiryMs, true);
+  view.setUint32(8, attempt, true);
+  token.set(leaseMac(key, claim, { attempt, expiryMs }), leaseTermsBytes);
   return token;
 }
 
 /** Returns whether a token was made with the key for this very claim, and has not expired. Takes the same time for every wrong one. */
 export function isLeaseToken(key: Uint8Array, token: Uint8Array, claim: LeaseClaim, nowMs: number): boolean {
   if (token.length !== leaseTokenBytes) return false;
-  const expiryMs = new DataView(token.buffer, token.byteOffset, token.byteLength).getFloat64(0, true);
-  return timingSafeEqual(token.subarray(8), leaseMac(key, claim, expiryMs)) && nowMs < expiryMs;
+  const view = new DataView(token.buffer, token.byteOffset, token.byteLength);
+  const terms = { expiryMs: view.getFloat64(0, true), attempt: view.getUint32(8, true) };
+  return (
+    timingSafeEqual(token.subarray(leaseTermsBytes), leaseMac(key, claim, terms)) && nowMs < terms.expiryMs
+  );
 }
 
 function accessMac({ secret }: TokenKey, claim: string): string {
   return createHmac('sha256', longEnough(secret)).update(`tombola access 1\n${claim}`).digest('base64url');
 }
 
-function leaseMac(key: Uint8Array, { job, tile, attempt, worker }: LeaseClaim, expiryMs: number): Uint8Array {
+function leaseMac(
+  key: Uint8Array,
+  { job, tile, worker }: LeaseClaim,
+  { attempt, expiryMs }: LeaseTerms,
+): Uint8Array {
   const claim = JSON.stringify([job, tile, attempt, worker, expiryMs]);
   const mac = createHmac('sha256', longEnough(key)).update(`tombola lease 1\n${claim}`).digest();
   return mac.subarray(0, leaseMacBytes);

@@ -6,6 +6,7 @@
  *   driving a job             a claim in key-value (job-claims.ts)       one gateway at a time plans, asks for tiles, seals the ticket
  *   tiles to be solved        a work queue (work-port.ts)                put by the driver, pulled by all (work-feed.ts)
  *   leases, trust in workers  nowhere: each gateway's own ledger         whoever pulled a tile leases it to its own workers
+ *   what proves a lease       keys in key-value (lease-keys.ts)          any gateway knows another one's leases by their tokens
  *   results                   a stream, by compare-and-set               committed by whoever has a verified one
  *   who is up                 key-value (gateway-list.ts)                told to workers, who move between gateways
  *
@@ -26,6 +27,7 @@ import { type NatsEngine, openNatsEngine } from '../engine/nats/nats-engine.ts';
 import { checkServers, monitorsOf } from '../engine/nats/server-check.ts';
 import { signalsOf } from '../engine/nats/signals.ts';
 import { openWorkStream } from '../engine/nats/work-stream.ts';
+import type { Adoption } from '../gateway/adoption.ts';
 import type { Log } from '../gateway/log.ts';
 import type { JobSharing } from '../jobs/job-sharing.ts';
 import type { Jobs } from '../jobs/jobs.ts';
@@ -33,6 +35,7 @@ import type { LedgerPort } from '../jobs/ledger-port.ts';
 import { GatewayList } from './gateway-list.ts';
 import { JobClaims } from './job-claims.ts';
 import { JobsFollower, progressTeller } from './jobs-follower.ts';
+import { LeaseKeys } from './lease-keys.ts';
 import { WorkFeed, type WorkFeedOptions } from './work-feed.ts';
 import { ItemReader } from './work-item.ts';
 import { workPort } from './work-port.ts';
@@ -52,7 +55,7 @@ export interface ClusterOptions {
 }
 
 /** What a gateway shares with the others. */
-export interface Cluster {
+export interface Cluster extends Adoption {
   readonly engine: NatsEngine;
   /** Has tiles solved by the workers of all gateways. */
   readonly port: LedgerPort;
@@ -64,8 +67,8 @@ export interface Cluster {
     readonly ledger: LedgerPort;
     readonly ledgerStatus: WorkFeedOptions['ledgerStatus'];
   }): Promise<void>;
-  /** Fetches a tile that another gateway was given into this one's ledger; false where no job asks for it. */
-  adopt(job: string, tile: string): Promise<boolean>;
+  /** Returns the key that signs leases now. */
+  leaseKey(): Uint8Array;
   /** Takes no more work, and gives back what is not done. */
   drain(): Promise<void>;
   close(): Promise<void>;
@@ -92,6 +95,7 @@ export async function openCluster(options: ClusterOptions, log: Log): Promise<Cl
     const cells = await openCells(link, { bucket: stateBucket, replicas });
     const work = await openWorkStream(link, { replicas, ackMs });
     const signals = signalsOf(link);
+    const leaseKeys = await LeaseKeys.open(cells);
     const gateways = new GatewayList({ cells, gateway, nowMs });
     await gateways.open();
     let own: { jobs: Jobs; feed: WorkFeed } | undefined;
@@ -121,6 +125,8 @@ export async function openCluster(options: ClusterOptions, log: Log): Promise<Cl
         await follower.open(jobs, (job) => feed.drop(job));
         jobs.fill();
       },
+      leaseKey: () => leaseKeys.current(),
+      isLease: (token, claim) => leaseKeys.accepts(token, claim),
       adopt: async (job, tile) => (await own?.feed.adopt(job, tile)) === true,
       drain: async () => {
         await own?.feed.close();
@@ -129,6 +135,7 @@ export async function openCluster(options: ClusterOptions, log: Log): Promise<Cl
         await follower.close();
         await own?.feed.close();
         await gateways.close();
+        leaseKeys.close();
         claims.close();
         await engine.close();
         await link.close();

@@ -21,7 +21,7 @@ type Objects = Pick<ObjectBlobs, 'putSpec' | 'readSpec'>;
 
 const inlineForm = 0;
 const objectForm = 1;
-const noToken = new Uint8Array(24);
+const noToken = new Uint8Array(28);
 
 /** Writes the items of one job. */
 export class ItemWriter {

@@ -25,8 +25,8 @@ export interface GrantMaker {
   forgetTile(tile: string): void;
 }
 
-/** Returns a maker of grants whose tokens are signed with the key. */
-export function grantMaker(key: Uint8Array): GrantMaker {
+/** Returns a maker of grants whose tokens are signed with the key of the moment. */
+export function grantMaker(key: () => Uint8Array): GrantMaker {
   /** Digests of the specs each session has. */
   const sent = new Map<string, Set<string>>();
   const specs = new WeakMap<TileWork['problem'], Spec>();
@@ -42,7 +42,7 @@ export function grantMaker(key: Uint8Array): GrantMaker {
 
   function leaseFor(worker: string, { lease, work }: { lease: GrantedLease; work: TileWork }): Lease {
     const { job, tile, attempt, leaseMs } = lease;
-    const token = leaseToken(key, { job, tile, attempt, worker, expiryMs: Date.now() + leaseMs });
+    const token = leaseToken(key(), { job, tile, attempt, worker, expiryMs: Date.now() + leaseMs });
     const grant = { job, spec: work.problemDigest, token, attempt, leaseMs };
     const known = encoded.get(tile);
     if (known !== undefined) return { ...known, ...grant };

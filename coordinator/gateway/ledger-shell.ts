@@ -12,6 +12,7 @@ import type { Engine } from '../engine/engine.ts';
 import { bodyOf } from '../engine/stored-result.ts';
 import type { LedgerPort, TileFate, TileWork } from '../jobs/ledger-port.ts';
 import { apply, createLedger, type Ledger, type LedgerEffect, type LedgerEvent } from '../ledger.ts';
+import { type Adoption, isAdoptable } from './adoption.ts';
 import { AskedTiles } from './asked-tiles.ts';
 import { type GrantMaker, grantMaker } from './grant-maker.ts';
 import type { Log } from './log.ts';
@@ -27,8 +28,8 @@ export interface LedgerShellOptions {
   readonly checks: TileCheckPool;
   /** Solves what no worker could. */
   readonly solver: Solver;
-  /** Signs leases. */
-  readonly leaseKey: Uint8Array;
+  /** Returns the key that signs leases. */
+  readonly leaseKey: () => Uint8Array;
   /** One copy in so many of a trusted worker's results is checked; a volunteer's are checked in full. */
   readonly checkOneIn: number;
   /** How workers send results, and how they are kept. */
@@ -39,8 +40,8 @@ export interface LedgerShellOptions {
   readonly nowMs: () => number;
   readonly log: Log;
   readonly observer: ShellObserver;
-  /** Fetches a tile that another gateway has been given into this ledger; see cluster/work-feed.ts. */
-  readonly adopt?: (job: string, tile: string) => Promise<boolean>;
+  /** Where gateways share their work: what comes with workers from others. */
+  readonly adoption?: Adoption;
 }
 
 /** A ledger that runs. */
@@ -65,8 +66,6 @@ type Refusal = Extract<LedgerEffect, { kind: 'refuse' }>;
 
 /** A job that plans asks for its first tiles within seconds. */
 const unaskedRetryMs = 10_000;
-/** A result of a tile that has just been fetched from another gateway is taken from now on. */
-const adoptedRetryMs = 100;
 /** Results that could not be checked or stored are sent again after this time. */
 const troubleRetryMs = 5000;
 
@@ -166,13 +165,13 @@ class Shell {
 
   /** What a worker says it has in hand is leased to it again, should it have come back on another connection, or from another gateway. */
   private hold(session: string, holding: readonly TileName[]): void {
-    const { adopt, isRunning } = this.options;
+    const { adoption, isRunning } = this.options;
     const isTrusted = this.peers.get(session)?.workerKind === 'trusted';
     for (const name of holding) {
       const tell = (): void => this.happen({ kind: 'holds', session, ...name });
-      if (adopt === undefined || this.tiles.find(name) !== undefined || !isTrusted || !isRunning(name.job))
-        tell();
-      else this.start(adopt(name.job, name.tile).then((isAdopted) => (isAdopted ? tell() : undefined)));
+      const isForeign = isTrusted && isRunning(name.job) && this.tiles.find(name) === undefined;
+      if (adoption === undefined || !isForeign) tell();
+      else this.start(adoption.adopt(name.job, name.tile).then((isHere) => (isHere ? tell() : undefined)));
     }
   }
 
@@ -196,6 +195,17 @@ class Shell {
   }
 
   private receiveResult(session: string, message: Result): void {
+    const { job, tile } = message;
+    const { adoption, isRunning } = this.options;
+    const peer = this.peers.get(session);
+    const isForeign =
+      adoption !== undefined && isRunning(job) && this.tiles.find({ job, tile }) === undefined;
+    if (peer !== undefined && isForeign && isAdoptable(adoption, peer, message))
+      this.start(adoption.adopt(job, tile).then(() => this.take(session, message)));
+    else this.take(session, message);
+  }
+
+  private take(session: string, message: Result): void {
     const { job, tile, body } = message;
     const { observer } = this.options;
     if (!this.results.hasRoomFor(body.length)) {
@@ -283,10 +293,7 @@ class Shell {
     const { session, job, tile } = refusal;
     if (!this.options.isRunning(job)) return this.refuse(refusal);
     const stored = await this.options.engine.readResult(job, tile).catch(() => undefined);
-    if (stored === undefined) {
-      const isAdopted = (await this.options.adopt?.(job, tile)) === true;
-      return this.refuse({ ...refusal, retryMs: isAdopted ? adoptedRetryMs : unaskedRetryMs });
-    }
+    if (stored === undefined) return this.refuse({ ...refusal, retryMs: unaskedRetryMs });
     this.options.observer.acknowledged('duplicate');
     this.peers.get(session)?.send({ kind: 'committed', job, tile, outcome: 'duplicate' });
   }

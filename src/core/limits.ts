@@ -157,6 +157,8 @@ export const jobClaimMs = 15_000;
 export const gatewaySilentMs = 15_000;
 /** Milliseconds between two looks for tiles that the shared queue has lost. */
 export const workAuditMs = 15_000;
+/** Milliseconds after which gateways that share an engine sign leases with a new key: a day, many times what a lease may last. */
+export const leaseKeyMs = 86_400_000;
 /** Milliseconds that a gateway without workers keeps its work items: the time in which workers come back after a restart. */
 export const feedGraceMs = 5_000;
 /** Work items that a gateway pulls at a time: 10 MB of targets. */

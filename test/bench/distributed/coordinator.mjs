@@ -52,6 +52,7 @@ const observer = {
 const log = (event, fields) => {
   if (event === 'session-ended') count(figures.closed, `${fields.code} ${fields.reason}`.slice(0, 60));
 };
+const leaseKey = randomBytes(32);
 const shell = openLedgerShell({
   engine,
   checks,
@@ -63,7 +64,7 @@ const shell = openLedgerShell({
       return kernel.solveTile(problem, tile);
     },
   },
-  leaseKey: randomBytes(32),
+  leaseKey: () => leaseKey,
   checkOneIn: options.checkOneIn ?? 16,
   form: 'coded',
   isRunning: () => true,

@@ -59,7 +59,7 @@ async function atShell({ layer, tiles, forge, note }) {
     engine,
     checks: localTileChecks(),
     solver: { concurrency: 1, solve: () => Promise.reject(new Error('not here')) },
-    leaseKey: new Uint8Array(32),
+    leaseKey: () => new Uint8Array(32),
     checkOneIn: 16,
     form: 'coded',
     isRunning: (name) => name === job,

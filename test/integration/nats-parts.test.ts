@@ -1,0 +1,297 @@
+/** The parts that gateways share, over a real NATS server: who drives what, who is up, keys, the queue, and what is refused. */
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { GatewayList } from '../../coordinator/cluster/gateway-list.ts';
+import { JobClaims } from '../../coordinator/cluster/job-claims.ts';
+import { LeaseKeys } from '../../coordinator/cluster/lease-keys.ts';
+import { type Cells, openCells } from '../../coordinator/engine/nats/cells.ts';
+import { type NatsLink, openNatsLink, parseNatsAddress } from '../../coordinator/engine/nats/connection.ts';
+import { openNatsEngine } from '../../coordinator/engine/nats/nats-engine.ts';
+import { checkServers, monitorsOf } from '../../coordinator/engine/nats/server-check.ts';
+import { openWorkStream, type WorkStream } from '../../coordinator/engine/nats/work-stream.ts';
+import { leaseToken } from '../../coordinator/tokens.ts';
+import { hasNats, type NatsServers, natsVersion, startNats } from '../support/nats-servers.ts';
+
+const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
+/** Whether the server knows `sync_interval: always`. */
+const isRecent = (natsVersion ?? '2.9').localeCompare('2.10.23', undefined, { numeric: true }) >= 0;
+
+/** Resolves once it is so; looks again whenever something may have happened. */
+async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await isSo())) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+describe('the address of an engine', () => {
+  it('has servers, perhaps a name and a password, and encryption where asked for', () => {
+    expect(parseNatsAddress('nats://a')).toEqual({
+      servers: ['a:4222'],
+      user: undefined,
+      password: undefined,
+      isEncrypted: false,
+    });
+    expect(parseNatsAddress('tls://me:a%40b@a:1,b.example,[::1]:2')).toEqual({
+      servers: ['a:1', 'b.example:4222', '[::1]:2'],
+      user: 'me',
+      password: 'a@b',
+      isEncrypted: true,
+    });
+    expect(monitorsOf(['a:4222', '[::1]:2'])).toEqual(['http://a:8222', 'http://[::1]:8222']);
+  });
+
+  it.each([
+    '',
+    'a:4222',
+    'http://a',
+    'nats://',
+    'nats://a,,b',
+    'nats://a:99999',
+    'nats://a b',
+    'nats://x@y@z',
+  ])('is not %j', (text) => {
+    expect(() => parseNatsAddress(text)).toThrow(/^Cannot use the engine .*expected nats:/);
+  });
+
+  it('is never shown with its password', () => {
+    expect(() => parseNatsAddress('nats://me:secret@a:b')).toThrow(/^(?!.*secret)/);
+  });
+});
+
+describe.skipIf(!hasNats)('over a NATS server', () => {
+  let nats: NatsServers;
+  let link: NatsLink;
+  let cells: Cells;
+  const closers: (() => unknown)[] = [];
+  beforeAll(async () => {
+    nats = await startNats(1);
+    link = await openNatsLink(parseNatsAddress(nats.url));
+    cells = await openCells(link, { bucket: 'parts', replicas: 1 });
+  });
+  afterEach(async () => {
+    for (const close of closers.splice(0)) await close();
+  });
+  afterAll(async () => {
+    await link?.close();
+    await nats?.close();
+  });
+
+  describe('a cell', () => {
+    it('is set by whoever has seen its latest value, and by nobody else', async () => {
+      const first = await cells.set('cas', bytesOf('one'), 0);
+      expect(await cells.set('cas', bytesOf('two'), 0)).toBeNull();
+      const second = await cells.set('cas', bytesOf('two'), first ?? 0);
+      expect(await cells.set('cas', bytesOf('three'), first ?? 0)).toBeNull();
+      expect(await cells.read('cas')).toMatchObject({ value: bytesOf('two'), revision: second });
+      await cells.remove('cas', first ?? 0);
+      expect(await cells.read('cas')).toBeDefined();
+      await cells.remove('cas', second ?? 0);
+      expect(await cells.read('cas')).toBeUndefined();
+      expect(await cells.set('cas', bytesOf('anew'), 0)).not.toBeNull();
+    });
+  });
+
+  describe('a claim', () => {
+    /** Claims with a clock that the test moves. */
+    function gateway(name: string): { claims: JobClaims; clock: { nowMs: number } } {
+      const clock = { nowMs: 0 };
+      const claims = new JobClaims({
+        cells,
+        gateway: name,
+        claimMs: 60_000,
+        nowMs: () => clock.nowMs,
+        onFree: () => undefined,
+      });
+      closers.push(() => claims.close());
+      return { claims, clock };
+    }
+
+    it('is one gateway’s until it is released', async () => {
+      const [a, b] = [gateway('a'), gateway('b')];
+      const attempts = await Promise.all([a.claims.claim('one'), b.claims.claim('one')]);
+      const held = attempts.filter((claim) => claim !== null);
+      expect(held).toHaveLength(1);
+      expect(await gateway('c').claims.claim('one')).toBeNull();
+      await held[0]?.release();
+      expect(await gateway('c').claims.claim('one')).not.toBeNull();
+    });
+
+    it('is taken from a gateway that does not renew it, by the clock of the one who takes', async () => {
+      const [a, b] = [gateway('a'), gateway('b')];
+      const claim = await a.claims.claim('two');
+      expect(await b.claims.claim('two')).toBeNull();
+      b.clock.nowMs = 59_000;
+      expect(b.claims.isFree('two')).toBe(false);
+      expect(await b.claims.claim('two')).toBeNull();
+      b.clock.nowMs = 61_000;
+      expect(b.claims.isFree('two')).toBe(true);
+      expect(await b.claims.claim('two')).not.toBeNull();
+      // What the first one still releases is not the second one's.
+      await claim?.release();
+      expect(await gateway('c').claims.claim('two')).toBeNull();
+    });
+
+    it('is lost to its holder when the gateway ends', async () => {
+      const a = gateway('a');
+      const claim = await a.claims.claim('three');
+      expect(claim?.signal.aborted).toBe(false);
+      a.claims.close();
+      expect(claim?.signal.aborted).toBe(true);
+    });
+  });
+
+  describe('the list of gateways', () => {
+    it('has those that are up, and forgets who leaves or falls silent', async () => {
+      const clock = { nowMs: 0 };
+      const lists = ['a', 'b'].map((name) => {
+        const list = new GatewayList({ cells, gateway: name, nowMs: () => clock.nowMs });
+        closers.push(() => list.close());
+        return list;
+      });
+      const [a, b] = lists as [GatewayList, GatewayList];
+      for (const list of lists) await list.open();
+      a.announce('ws://a');
+      b.announce('ws://b');
+      await until(() => a.others().length === 1 && b.others().length === 1);
+      expect([a.all(), b.all()]).toEqual([
+        ['ws://a', 'ws://b'],
+        ['ws://b', 'ws://a'],
+      ]);
+      clock.nowMs = 1e6;
+      expect(a.all()).toEqual(['ws://a']);
+      clock.nowMs = 0;
+      await b.close();
+      await until(() => a.others().length === 0);
+    });
+  });
+
+  describe('the keys of leases', () => {
+    it('are the same at every gateway: a lease of one proves itself to another', async () => {
+      const [one, two] = await Promise.all([LeaseKeys.open(cells), LeaseKeys.open(cells)]);
+      closers.push(
+        () => one.close(),
+        () => two.close(),
+      );
+      const claim = { job: 'j', tile: 'ab'.repeat(32), worker: 'w' };
+      const token = leaseToken(one.current(), { ...claim, attempt: 1, expiryMs: Date.now() + 60_000 });
+      expect(two.accepts(token, claim)).toBe(true);
+      expect(two.accepts(token, { ...claim, worker: 'v' })).toBe(false);
+    });
+
+    it('are made anew when they are old, and the ones before stay good', async () => {
+      const before = await LeaseKeys.open(cells);
+      const old = before.current();
+      const claim = { job: 'j', tile: 'ab'.repeat(32), worker: 'w' };
+      const token = leaseToken(old, { ...claim, attempt: 1, expiryMs: Date.now() + 60_000 });
+      const cell = await cells.read('keys.lease');
+      const stored = JSON.parse(new TextDecoder().decode(cell?.value)) as object;
+      await cells.put('keys.lease', bytesOf(JSON.stringify({ ...stored, madeAtMs: 0 })));
+      const after = await LeaseKeys.open(cells);
+      closers.push(
+        () => before.close(),
+        () => after.close(),
+      );
+      expect(Buffer.compare(after.current(), old)).not.toBe(0);
+      expect(after.accepts(token, claim)).toBe(true);
+      // Who was there before hears of the new one.
+      const fresh = leaseToken(after.current(), { ...claim, attempt: 1, expiryMs: Date.now() + 60_000 });
+      await until(() => before.accepts(fresh, claim));
+    });
+  });
+
+  describe('the queue', () => {
+    async function queue(ackMs = 60_000): Promise<WorkStream> {
+      const work = await openWorkStream(link, { replicas: 1, ackMs });
+      closers.push(() => work.close('job'));
+      await work.open('job');
+      return work;
+    }
+
+    it('gives every item to one of those who ask, once', async () => {
+      const work = await queue();
+      const tiles = Array.from({ length: 20 }, (_, k) => `t${k}`);
+      for (const tile of [...tiles, ...tiles]) await work.put('job', tile, bytesOf(tile));
+      const pulled = (await Promise.all([work.pull('job', 15), work.pull('job', 15)])).flatMap(
+        (some) => some ?? [],
+      );
+      expect(pulled.map(({ tile }) => tile).sort()).toEqual([...tiles].sort());
+      expect(pulled.map(({ item }) => new TextDecoder().decode(item))).toEqual(
+        pulled.map(({ tile }) => tile),
+      );
+      expect(await work.pull('job', 1)).toEqual([]);
+      for (const { done } of pulled) done();
+      await until(async () => (await work.waiting('job')).size === 0);
+    });
+
+    it('gives an item to somebody else when it is given back, or nobody says anything about it', async () => {
+      const work = await queue(500);
+      await work.put('job', 'back', bytesOf('x'));
+      const [first] = (await work.pull('job', 1)) ?? [];
+      expect(first).toMatchObject({ tile: 'back', isRepeated: false });
+      first?.giveBack();
+      const again = await whenPulled(work);
+      expect(again).toMatchObject({ tile: 'back', isRepeated: true });
+      const third = await whenPulled(work);
+      expect(third).toMatchObject({ tile: 'back', isRepeated: true });
+      third.done();
+      await until(async () => (await work.waiting('job')).size === 0);
+    });
+
+    it('finds an item that somebody holds, and lets it be done with', async () => {
+      const work = await queue();
+      await work.put('job', 'held', bytesOf('x'));
+      await work.pull('job', 1);
+      const found = await work.find('job', 'held');
+      expect(found).toMatchObject({ tile: 'held', item: bytesOf('x') });
+      found?.done();
+      await until(async () => (await work.waiting('job')).size === 0);
+      expect(await work.find('job', 'held')).toBeUndefined();
+    });
+
+    it('is not there for a job that is not open, and forgets one that is closed', async () => {
+      const work = await queue();
+      expect(await work.pull('other', 1)).toBeNull();
+      await work.put('job', 'left', bytesOf('x'));
+      expect(await work.jobs()).toEqual(['job']);
+      await work.close('job');
+      expect([await work.pull('job', 1), await work.jobs(), (await work.waiting('job')).size]).toEqual([
+        null,
+        [],
+        0,
+      ]);
+    });
+
+    async function whenPulled(
+      work: WorkStream,
+    ): Promise<NonNullable<Awaited<ReturnType<WorkStream['pull']>>>[0]> {
+      for (;;) {
+        const [delivery] = (await work.pull('job', 1)) ?? [];
+        if (delivery !== undefined) return delivery;
+      }
+    }
+  });
+
+  it.skipIf(!isRecent)('relies on servers that sync, and are as many as replicas are wanted', async () => {
+    await checkServers({ monitors: nats.monitors, replicas: 1 });
+    await expect(checkServers({ monitors: nats.monitors, replicas: 3 })).rejects.toThrow(
+      /^Cannot keep 3 replicas: the NATS cluster has 1 server.*--engine-replicas 1/,
+    );
+  });
+
+  it('refuses to rely on servers that cannot be asked, or do not sync', async () => {
+    const [monitor = ''] = nats.monitors;
+    const closed = monitor.replace(/\d+$/, '1');
+    await expect(checkServers({ monitors: [closed], replicas: 1 })).rejects.toThrow(
+      /^Cannot ask the NATS server/,
+    );
+    const lazy = await startNats(1, { syncs: false });
+    closers.push(() => lazy.close());
+    await expect(checkServers({ monitors: lazy.monitors, replicas: 1 })).rejects.toThrow(
+      isRecent ? /power failure loses.*sync_interval: always/ : /its version is .*expected 2\.10\.23/,
+    );
+  });
+
+  it('refuses streams with fewer replicas than wanted', async () => {
+    await openNatsEngine(link, { replicas: 1 });
+    await expect(openNatsEngine(link, { replicas: 3 })).rejects.toThrow(
+      /^Cannot use the stream .* keeps 1 replicas, expected 3/,
+    );
+  });
+});
