@@ -163,16 +163,21 @@ class Shell {
     }
   }
 
-  /** What a worker says it has in hand is leased to it again, should it have come back on another connection, or from another gateway. */
+  /** What a worker says it has in hand is leased to it again, should it have come back, or from another gateway. */
   private hold(session: string, holding: readonly TileName[]): void {
-    const { adoption, isRunning } = this.options;
     const isTrusted = this.peers.get(session)?.workerKind === 'trusted';
     for (const name of holding) {
       const tell = (): void => this.happen({ kind: 'holds', session, ...name });
-      const isForeign = isTrusted && isRunning(name.job) && this.tiles.find(name) === undefined;
-      if (adoption === undefined || !isForeign) tell();
+      const adoption = isTrusted ? this.adoptionOf(name) : undefined;
+      if (adoption === undefined) tell();
       else this.start(adoption.adopt(name.job, name.tile).then((isHere) => (isHere ? tell() : undefined)));
     }
+  }
+
+  /** Undefined for a tile that this ledger knows, or no gateway can. */
+  private adoptionOf({ job, tile }: TileName): Adoption | undefined {
+    if (!this.options.isRunning(job) || this.tiles.find({ job, tile }) !== undefined) return undefined;
+    return this.options.adoption;
   }
 
   drain(): void {
@@ -195,13 +200,10 @@ class Shell {
   }
 
   private receiveResult(session: string, message: Result): void {
-    const { job, tile } = message;
-    const { adoption, isRunning } = this.options;
+    const adoption = this.adoptionOf(message);
     const peer = this.peers.get(session);
-    const isForeign =
-      adoption !== undefined && isRunning(job) && this.tiles.find({ job, tile }) === undefined;
-    if (peer !== undefined && isForeign && isAdoptable(adoption, peer, message))
-      this.start(adoption.adopt(job, tile).then(() => this.take(session, message)));
+    if (peer !== undefined && adoption !== undefined && isAdoptable(adoption, peer, message))
+      this.start(adoption.adopt(message.job, message.tile).then(() => this.take(session, message)));
     else this.take(session, message);
   }
 
