@@ -1,4 +1,5 @@
 /** The tiles that jobs have asked for, and who waits for them. */
+import { blocksPerRow } from '../../src/core/plan/tile.ts';
 import type { TileFate, TileWork } from '../jobs/ledger-port.ts';
 
 interface Asked {
@@ -51,4 +52,9 @@ export class AskedTiles {
     for (const { resolve } of tiles.values()) resolve({ kind: 'removed' });
     return true;
   }
+}
+
+/** Returns what a lease of the tile is worth: the blocks of all rows that are wanted. */
+export function blockCount({ problem, tile }: TileWork): number {
+  return tile.neurons.reduce((sum, { wanted }) => sum + wanted * blocksPerRow(problem), 0);
 }

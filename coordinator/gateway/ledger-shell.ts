@@ -5,7 +5,7 @@
  * A result's way: `result` ─ ledger ─ check pool ─ ledger ─ engine (compare-and-set, synced) ─ ledger ─ `committed` to its sender.
  */
 import { randomInt } from 'node:crypto';
-import { blocksPerRow, type Solver } from '../../src/core/plan/tile.ts';
+import type { Solver } from '../../src/core/plan/tile.ts';
 import type { Result, TileName, WorkerMessage } from '../../src/core/protocol/messages.ts';
 import type { BodyForm } from '../../src/core/protocol/transport.ts';
 import type { Engine } from '../engine/engine.ts';
@@ -13,7 +13,7 @@ import { bodyOf } from '../engine/stored-result.ts';
 import type { LedgerPort, TileFate, TileWork } from '../jobs/ledger-port.ts';
 import { apply, createLedger, type Ledger, type LedgerEffect, type LedgerEvent } from '../ledger.ts';
 import { type Adoption, isAdoptable } from './adoption.ts';
-import { AskedTiles } from './asked-tiles.ts';
+import { AskedTiles, blockCount } from './asked-tiles.ts';
 import { type GrantMaker, grantMaker } from './grant-maker.ts';
 import type { Log } from './log.ts';
 import type { ShellObserver } from './metrics.ts';
@@ -395,9 +395,4 @@ class Shell {
   private nameOf(session: string): string {
     return this.peers.get(session)?.worker ?? session;
   }
-}
-
-/** What a lease of the tile is worth: the blocks of all rows that are wanted. */
-function blockCount({ problem, tile }: TileWork): number {
-  return tile.neurons.reduce((sum, { wanted }) => sum + wanted * blocksPerRow(problem), 0);
 }
