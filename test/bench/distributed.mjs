@@ -4,7 +4,7 @@
  *     npm run build && node test/bench/distributed.mjs [group …] [--json] [--seconds N] [--runs N] [--profile DIR] [--only TEXT]
  *
  *     throughput   two workers through a coordinator against the pool of one process; processor time of the coordinator; bits
- *                  on the wire; with --profile DIR also where the coordinator's time goes
+ *                  on the wire; with --profile DIR also where coordinator's and workers' time goes
  *     idle         memory of a coordinator with 1,000 idle workers
  *     flood        honest workers beside 200 abusive connections
  *     forgeries    100,000 forged results of every kind
