@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { encodeNetwork } from '../../src/core/format/network-file.ts';
 import type { Network } from '../../src/core/network/network.ts';
 import type { PlanOptions } from '../../src/core/plan/make-plan.ts';
+import { type ChaosProxy, openChaosProxy } from '../support/chaos-proxy.ts';
 import { activationStep, denseLayer } from '../support/evaluation-networks.ts';
 import { defaultOptions, kernelSolver, searchInProcess } from '../support/in-process-search.ts';
 import { submitJob, ticketOf, tilesDone, whenJob } from '../support/job-client.ts';
@@ -30,7 +31,11 @@ describe.skipIf(!hasNats)('gateways over NATS', () => {
     nats = await startNats(1);
     expected = await expectedFor(1n);
   });
-  afterEach(endAllProcesses);
+  const proxies: ChaosProxy[] = [];
+  afterEach(async () => {
+    await endAllProcesses();
+    for (const proxy of proxies.splice(0)) await proxy.close();
+  });
   afterAll(() => nats?.close());
 
   async function expectedFor(of: bigint): Promise<Uint8Array> {
@@ -44,8 +49,8 @@ describe.skipIf(!hasNats)('gateways over NATS', () => {
     return { ...submission, options: { ...options, seed } };
   }
 
-  async function startGateway(): Promise<{ process: NodeProcess; url: string }> {
-    const cluster = { address: nats.url, replicas: 1, monitors: nats.monitors, ...timing };
+  async function startGateway(address = nats.url): Promise<{ process: NodeProcess; url: string }> {
+    const cluster = { address, replicas: 1, monitors: nats.monitors, ...timing };
     const process = startNode('coordinator-entry.mjs', { directory: '', tileBlocks, cluster });
     const [url] = await process.said(/http:\/\/127\.0\.0\.1:\d+(?=\n)/);
     return { process, url };
@@ -55,24 +60,15 @@ describe.skipIf(!hasNats)('gateways over NATS', () => {
     return startNode('worker-entry.mjs', { urls });
   }
 
-  it('give the bytes of one machine, each with a worker of its own', async () => {
+  it('give the bytes of one machine, whoever has the workers, and all tell how far the job is', async () => {
     const job = await nextJob();
-    const gateways = await Promise.all([startGateway(), startGateway()]);
-    const [first, second] = gateways.map(({ url }) => url) as [string, string];
-    startWorker(first);
-    startWorker(second);
-    const id = await submitJob(first, job);
-    expect(Buffer.compare(await ticketOf(second, id), expected)).toBe(0);
-    expect(Buffer.compare(await ticketOf(first, id), expected)).toBe(0);
-  });
-
-  it('serve workers of one gateway with a job of another, and tell all how far it is', async () => {
-    const job = await nextJob();
-    const [first, second] = [(await startGateway()).url, (await startGateway()).url];
-    const id = await submitJob(first, job);
-    startWorker(second);
-    await whenJob(second, id, (status) => tilesDone(status) >= 1 || status.state === 'done');
-    expect(Buffer.compare(await ticketOf(first, id), expected)).toBe(0);
+    const [first, second, third] = await Promise.all([startGateway(), startGateway(), startGateway()]);
+    const id = await submitJob(first.url, job);
+    startWorker(second.url);
+    startWorker(third.url);
+    await whenJob(third.url, id, (status) => tilesDone(status) >= 1 || status.state === 'done');
+    for (const { url } of [second, third, first])
+      expect(Buffer.compare(await ticketOf(url, id), expected)).toBe(0);
   });
 
   it('go on when the one that drives the job is killed, with its workers', async () => {
@@ -82,7 +78,39 @@ describe.skipIf(!hasNats)('gateways over NATS', () => {
     const worker = startWorker(first.url);
     await whenJob(first.url, id, (status) => tilesDone(status) >= 4);
     await first.process.end('SIGKILL');
-    await worker.said(new RegExp(`connected to ${second.url.replace('http', 'ws')}`));
+    await worker.said(connectedTo(second.url));
+    expect(Buffer.compare(await ticketOf(second.url, id), expected)).toBe(0);
+  });
+
+  it('go on without one that is cut off from the engine, which finds out when it is back', async () => {
+    const job = await nextJob();
+    const proxy = await openChaosProxy(nats.url.replace('nats', 'http'));
+    proxies.push(proxy);
+    const cutOff = await startGateway(proxy.url.replace('http', 'nats'));
+    const other = await startGateway();
+    const id = await submitJob(cutOff.url, job);
+    startWorker(cutOff.url);
+    await whenJob(cutOff.url, id, (status) => tilesDone(status) >= 4);
+    proxy.hold();
+    startWorker(other.url);
+    expect(Buffer.compare(await ticketOf(other.url, id), expected)).toBe(0);
+    proxy.release();
+    expect(Buffer.compare(await ticketOf(cutOff.url, id), expected)).toBe(0);
+  });
+
+  it('let one go in good order: its workers are with another at once, and bring what they have', async () => {
+    const job = await nextJob();
+    const [first, second] = [await startGateway(), await startGateway()];
+    const id = await submitJob(first.url, job);
+    const worker = startWorker(first.url);
+    await whenJob(first.url, id, (status) => tilesDone(status) >= 4);
+    expect(await first.process.end('SIGTERM')).toBe(0);
+    await worker.said(connectedTo(second.url));
+    expect(worker.text()).toMatch(/the gateway is draining/);
     expect(Buffer.compare(await ticketOf(second.url, id), expected)).toBe(0);
   });
 });
+
+function connectedTo(url: string): RegExp {
+  return new RegExp(`connected to ${url.replace('http', 'ws')}`);
+}
