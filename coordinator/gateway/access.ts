@@ -51,7 +51,8 @@ export function originChecker(options: {
   const allowed = new Set(options.allowedOrigins);
   return (request) => {
     const { origin, host } = request.headers;
-    if (origin !== undefined && !allowed.has(origin) && !isOwnOrigin(request)) return false;
+    if (origin === undefined ? isHidden(request) : !allowed.has(origin) && !isOwnOrigin(request))
+      return false;
     return !options.isOpen || host === undefined || isLoopback(host.replace(/:\d+$/, ''));
   };
 }
@@ -61,4 +62,13 @@ function isOwnOrigin({ headers: { origin, host }, socket }: IncomingMessage): bo
   if (host === undefined) return false;
   const isEncrypted = 'encrypted' in socket && socket.encrypted === true;
   return origin === `https://${host}` || (!isEncrypted && origin === `http://${host}`);
+}
+
+/**
+ * A page elsewhere may ask without naming its origin, as for an image: it could not read the answer, but have it made. Following a link
+ * from there is no such request.
+ */
+function isHidden({ headers }: IncomingMessage): boolean {
+  const site = headers['sec-fetch-site'];
+  return (site === 'cross-site' || site === 'same-site') && headers['sec-fetch-mode'] !== 'navigate';
 }

@@ -187,6 +187,26 @@ describe.skipIf(!hasBrowser)('the dashboard', () => {
     await page.getByRole('button', { name: 'Cancel job' }).waitFor();
   });
 
+  it('lists all workers, when there are more than it keeps up to date', async () => {
+    const workers = await Promise.all(
+      Array.from({ length: 55 }, (_, k) =>
+        joinRaw(open.url, { workerId: `many-${k}`, sessionId: `many-${k}` }),
+      ),
+    );
+    const { page, complaints } = await visit(open.url);
+    await page.getByText('the fastest 20 of 55').waitFor();
+    expect(await page.getByRole('row', { name: /many-/ }).count()).toBe(20);
+    await page.getByRole('button', { name: 'Show all 55' }).click();
+    await page.getByText('1 to 50 of 55').waitFor();
+    await expect.poll(() => page.getByRole('row', { name: /many-/ }).count()).toBe(50);
+    await page.getByRole('button', { name: 'Next' }).click();
+    await expect.poll(() => page.getByRole('row', { name: /many-/ }).count()).toBe(5);
+    await page.getByRole('button', { name: 'Only the fastest' }).click();
+    await page.getByText('the fastest 20 of 55').waitFor();
+    for (const worker of workers) worker.close();
+    expect(complaints.filter(isWorse)).toEqual([]);
+  });
+
   it('says when the coordinator is gone, and goes on when it is back', async () => {
     const before = await openTestGateway();
     const { page } = await visit(before.url);

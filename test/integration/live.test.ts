@@ -1,4 +1,5 @@
 /** The dashboard's feed: a real coordinator, a real job, and who may look. */
+import { request } from 'node:http';
 import { afterAll, describe, expect, it } from 'vitest';
 import { issueToken, newTokenKey, type TokenKeys, tokenScopes } from '../../coordinator/tokens.ts';
 import { runWorker } from '../../worker/node/run-worker.ts';
@@ -94,6 +95,22 @@ describe('the feed', () => {
     const response = await fetch(`${closed.url}/api/live`, { headers });
     expect(response.status).toBe(403);
     expect(response.headers.get('access-control-allow-origin')).toBeNull();
+  });
+
+  it('is not even begun for a page elsewhere that hides its origin, while links from there work', async () => {
+    const ask = (path: string, headers: Record<string, string>): Promise<number | undefined> =>
+      new Promise((resolve, reject) => {
+        const sent = request(`${open.url}${path}`, { headers }, (answer) => {
+          resolve(answer.statusCode);
+          sent.destroy();
+        });
+        sent.on('error', reject).end();
+      });
+    const asImage = { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'no-cors' };
+    expect(await ask('/api/live', asImage)).toBe(403);
+    expect(await ask('/api/live', { ...asImage, 'sec-fetch-site': 'same-site' })).toBe(403);
+    expect(await ask('/api/live', { ...asImage, 'sec-fetch-site': 'same-origin' })).toBe(200);
+    expect(await ask('/', { ...asImage, 'sec-fetch-mode': 'navigate' })).toBe(200);
   });
 
   it('ends when its token expires', async () => {

@@ -6,7 +6,7 @@ import { LiveFeed, type Viewer } from '../../coordinator/gateway/live/live-feed.
 import { applyPatch } from '../../src/core/live/patch.ts';
 import type { LiveLine } from '../../src/core/live/views.ts';
 
-const session = { scope: 'read', maySubmit: false, mayFetch: false, startedAt: '' };
+const session = { scope: 'read', maySubmit: false, mayFetch: false };
 
 /** A viewer that reads as fast as its test lets it; a response is, to the feed, a stream. */
 class TestViewer extends Writable {

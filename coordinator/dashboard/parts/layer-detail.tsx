@@ -1,4 +1,5 @@
 /** One layer: the map of its tiles and what was found in them. */
+import { useSignal } from '@preact/signals';
 import { useMemo } from 'preact/hooks';
 import type { LiveLayer, LiveLayerReport } from '../../../src/core/live/views.ts';
 import { layerFigures, layerStanding, layerTitle, tilesText } from '../view-model.ts';
@@ -32,19 +33,28 @@ function Layer({ layer, index, isNext, isOpen, isExact, report }: LayerDetailPro
     : layer.copiesWanted === 0
       ? 0
       : Math.min(1, layer.copies / layer.copiesWanted);
+  // What is folded is not drawn: a deep network has hundreds of layers.
+  const isShown = useSignal(isOpen);
+  const toggle = (event: Event): void => {
+    isShown.value = (event.currentTarget as HTMLDetailsElement).open;
+  };
   return (
-    <details class="layer" open={isOpen}>
+    <details class="layer" open={isOpen} onToggle={toggle}>
       <summary>
         <h3>{title}</h3>
         <StandingPill {...layerStanding(layer, isNext)} />
         <ShareBar share={share} label={`Progress of ${title}`} />
       </summary>
-      {layer.cells !== '' && <TileMap cells={layer.cells} label={`Tiles of ${title}`} />}
-      <p class="note">{tilesText(layer)}</p>
-      <div class="found">
-        <FigureList figures={layerFigures(layer, report?.residualMax ?? null)} />
-        {!isExact && <ResidualPlot counts={layer.residuals} title={title} />}
-      </div>
+      {isShown.value && (
+        <>
+          {layer.cells !== '' && <TileMap cells={layer.cells} label={`Tiles of ${title}`} />}
+          <p class="note">{tilesText(layer)}</p>
+          <div class="found">
+            <FigureList figures={layerFigures(layer, report?.residualMax ?? null)} />
+            {!isExact && <ResidualPlot counts={layer.residuals} title={title} />}
+          </div>
+        </>
+      )}
     </details>
   );
 }

@@ -76,7 +76,7 @@ export class LayerBoard {
     let retrying = 0;
     for (const number of this.working) if (!this.isOver(number)) this.set(number, 'waiting');
     this.working = [];
-    for (const { tile, state, isRetried } of hand) {
+    for (const { tile, state, isRetried } of this.numbers.size === 0 ? [] : hand) {
       const number = this.numbers.get(tile);
       if (number === undefined || this.isOver(number)) continue;
       if (isRetried) retrying++;

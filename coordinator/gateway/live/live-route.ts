@@ -9,17 +9,11 @@ export type LiveRoute = (request: IncomingMessage, url: URL) => ((response: Serv
 
 /** Returns the route. Whoever asks has been let in to read. */
 export function liveRoute(feed: LiveFeed, checkAccess: CheckAccess): LiveRoute {
-  const startedAt = new Date().toISOString();
   return (request, url) => {
     if (!feed.hasRoom) return null;
     const token = bearerToken(request) ?? '';
     const scope = checkAccess(token)?.scope ?? 'read';
-    const session = {
-      scope,
-      maySubmit: isAllowed(scope, 'submit'),
-      mayFetch: isAllowed(scope, 'fetch'),
-      startedAt,
-    };
+    const session = { scope, maySubmit: isAllowed(scope, 'submit'), mayFetch: isAllowed(scope, 'fetch') };
     const job = url.searchParams.get('job');
     return (response) =>
       feed.open({ response, session, job, isAllowed: () => isStillAllowed(checkAccess(token), scope) });

@@ -137,7 +137,7 @@ function greeting(
   const worker = `npx tombola worker ${url}${isPlain ? ' --insecure' : ''}`;
   const tokens = needsToken ? `, with TOMBOLA_TOKEN from: npx tombola token ${place} --scope worker` : '';
   const volunteers = hasVolunteers ? `\nAnybody can lend a browser at ${url}/volunteer` : '';
-  return `Coordinator at ${url}. Start workers with: ${worker}${tokens}${volunteers}`;
+  return `Coordinator at ${url}, with its dashboard there. Start workers with: ${worker}${tokens}${volunteers}`;
 }
 
 /** 0.0.0.0 is no address to connect to. */

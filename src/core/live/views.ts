@@ -20,8 +20,6 @@ export interface LiveSession {
   readonly scope: string;
   readonly maySubmit: boolean;
   readonly mayFetch: boolean;
-  /** Names this run of the coordinator. */
-  readonly startedAt: string;
 }
 
 /** The whole coordinator at a glance. */

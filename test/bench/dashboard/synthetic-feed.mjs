@@ -51,7 +51,7 @@ export async function openSyntheticFeed({ done = 0.45 } = {}) {
       figures.sentBytes += Buffer.byteLength(text);
       return write(text);
     };
-    const session = { scope: 'admin', maySubmit: true, mayFetch: true, startedAt: '' };
+    const session = { scope: 'admin', maySubmit: true, mayFetch: true };
     feed.open({ response, session, job: url.searchParams.get('job'), isAllowed: () => true });
   });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
