@@ -24,7 +24,7 @@ export function Glance() {
       <Tile name="Blocks a second" value={shortCount(workers.blocksPerSecond)}>
         {formatCount(engine.openTiles)} tiles wait for a worker
       </Tile>
-      <Tile name="Results stored" value={formatCount(engine.resultsStored)}>
+      <Tile name="Results stored" value={shortCount(engine.resultsStored)}>
         {engine.resultsRefused > 0 ? `${formatCount(engine.resultsRefused)} refused` : 'none refused'}
         {engine.localSolves > 0 && `, solving ${formatCount(engine.localSolves)} here`}
         {engine.stalledMs >= 1000 && `, stalled for ${formatSeconds(engine.stalledMs / 1000)} in all`}

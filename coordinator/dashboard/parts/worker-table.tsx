@@ -140,7 +140,9 @@ function Table({ rows }: { readonly rows: readonly Row[] }) {
         <tbody>
           {rows.map((row) => (
             <tr key={row.session}>
-              <th scope="row">{row.worker}</th>
+              <th scope="row" title={row.worker}>
+                {row.worker}
+              </th>
               <td>{row.runtime === 'browser' ? `${row.kind}, browser` : row.kind}</td>
               <td class="number">{row.blocksPerSecond === 0 ? '–' : shortCount(row.blocksPerSecond)}</td>
               <td class="number">{formatCount(row.threads)}</td>
