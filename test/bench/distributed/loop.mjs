@@ -19,22 +19,27 @@ export async function loop({ runs, note, profileFolder }) {
   const network = encodeNetwork(loadTarget(target).network);
   const rows = [];
   for (const mode of ['tolerance', 'exact']) {
-    const maxima = [];
+    const all = [];
     for (let run = 0; run < runs; run++) {
       const figures = await runJob(network, mode, profileFolder);
       note(`${mode}: ${JSON.stringify(figures)}`);
-      maxima.push(figures.maxMs);
+      all.push(figures);
     }
-    maxima.sort((a, b) => a - b);
-    rows.push({
-      name: `mlp-300-100-relu, ${mode}: longest delay of the coordinator's loop, median of ${runs}`,
-      value: maxima[runs >> 1],
-      unit: 'ms',
-      goal: `<= ${goalMs}`,
-    });
+    const name = `mlp-300-100-relu, ${mode}: longest`;
+    const [unit, goal] = ['ms', `<= ${goalMs}`];
+    const busy = median(all.map(({ busyMs }) => Math.max(...Object.values(busyMs))));
+    rows.push(
+      { name: `${name} processor time of the loop between two turns`, value: busy, unit, goal },
+      // A machine with other things to do makes this longer.
+      { name: `${name} delay of the loop`, value: median(all.map(({ maxMs }) => maxMs)), unit },
+    );
   }
   if (profileFolder !== undefined) note(profileText(profileFolder));
   return rows;
+}
+
+function median(values) {
+  return values.sort((a, b) => a - b)[values.length >> 1];
 }
 
 async function runJob(network, mode, profileFolder) {
