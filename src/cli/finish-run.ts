@@ -1,7 +1,7 @@
 /**
  * The end of a search, wherever the ticket was found: write ─ read back and verify ─ seal ─ compare over data ─ report.
  */
-import { readFileSync, rmSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { decodeTicket } from '../core/format/ticket-file.ts';
 import { formatCount } from '../core/format-number.ts';
@@ -13,7 +13,7 @@ import type { LoadedTarget } from './load-target.ts';
 import type { Progress } from './progress.ts';
 import { modelCard } from './report/model-card.ts';
 import { type Summary, type SummarySources, summarise } from './report/summary.ts';
-import { runFiles, seal, writeDurably, writePartial } from './run-folder.ts';
+import { bytesAtATime, runFiles, seal, writeDurably, writePartial } from './run-folder.ts';
 import type { SearchOptions } from './search-options.ts';
 
 /** Everything a search works with. */
@@ -25,25 +25,27 @@ export interface SearchTask {
   readonly signal: AbortSignal;
 }
 
-/** What a search has found. */
-export interface FoundTicket {
-  /** The ticket file. */
-  readonly ticket: Uint8Array;
+/** What is known of a search whose ticket has been written. */
+export interface SearchFigures {
   /** Blocks in copies, for the display; null where nobody knows. */
   readonly blocks: number | null;
   readonly search: SummarySources['search'];
   readonly seconds: { readonly plan: number | null; readonly solve: number | null };
 }
 
+/** Writes a ticket file, given in parts, under the name of an unfinished one: the first half of the end of a search. */
+export function keepTicket(folder: string, parts: readonly Uint8Array[]): void {
+  writePartial(folder, runFiles.partialTicket, parts);
+}
+
 /**
- * Checks a ticket and fills the run folder. A ticket that does not verify stays unsealed and makes the summary say so.
+ * Checks the ticket that was kept and fills the run folder. A ticket that does not verify stays unsealed and makes the summary say so.
  * @throws TombolaError when the ticket cannot be read or written.
  * @throws the signal's reason when it aborts.
  */
-export async function finishRun(task: SearchTask, folder: string, found: FoundTicket): Promise<Summary> {
+export async function finishRun(task: SearchTask, folder: string, found: SearchFigures): Promise<Summary> {
   const { target, options, progress, signal } = task;
-  writePartial(folder, runFiles.partialTicket, found.ticket);
-  const written = readFileSync(join(folder, runFiles.partialTicket));
+  const written = readShared(join(folder, runFiles.partialTicket));
   const decoded = decodeTicket(written);
   const subject: CheckSubject = { decoded, target, threads: options.threads, progress, signal };
   const blocks = found.blocks === null ? '' : ` of ${formatCount(found.blocks)} blocks`;
@@ -65,6 +67,19 @@ export async function finishRun(task: SearchTask, folder: string, found: FoundTi
   });
   if (residuals.fault === null) await writeReport(task, folder, { summary, ticket: decoded.ticket });
   return summary;
+}
+
+/** Returns a file's bytes in memory that the verifying threads read without copies of their own. */
+function readShared(path: string): Uint8Array {
+  const file = openSync(path, 'r');
+  try {
+    const bytes = new Uint8Array(new SharedArrayBuffer(fstatSync(file).size));
+    for (let read = 0, count = 1; read < bytes.length && count > 0; read += count)
+      count = readSync(file, bytes, read, Math.min(bytes.length - read, bytesAtATime), read);
+    return bytes;
+  } finally {
+    closeSync(file);
+  }
 }
 
 async function compare(subject: CheckSubject, data: LoadedData): ReturnType<typeof checkFunction> {

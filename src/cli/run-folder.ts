@@ -111,6 +111,9 @@ export function appendMetrics(folder: string, metrics: Readonly<Record<string, u
   onDisk(folder, () => appendFileSync(join(folder, runFiles.metrics), `${JSON.stringify(metrics)}\n`));
 }
 
+/** Bytes of a file that are read or written by one call: the system refuses 2 GiB. */
+export const bytesAtATime = 2 ** 30;
+
 /** Writes a file so that it is either there in full or not at all, also after a power cut. */
 export function writeDurably(folder: string, name: string, contents: string | Uint8Array): void {
   const partial = `${name}.partial`;
@@ -118,13 +121,20 @@ export function writeDurably(folder: string, name: string, contents: string | Ui
   seal(folder, partial, name);
 }
 
-/** Writes a file through to the disk under a name for unfinished files. */
-export function writePartial(folder: string, name: string, contents: string | Uint8Array): void {
+/** Writes a file, given whole or in parts, through to the disk under a name for unfinished files. */
+export function writePartial(
+  folder: string,
+  name: string,
+  contents: string | Uint8Array | readonly Uint8Array[],
+): void {
   const bytes = typeof contents === 'string' ? new TextEncoder().encode(contents) : contents;
+  const parts = bytes instanceof Uint8Array ? [bytes] : bytes;
   onDisk(folder, () => {
     const file = openSync(join(folder, name), 'w');
     try {
-      for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written);
+      for (const part of parts)
+        for (let written = 0; written < part.length; )
+          written += writeSync(file, part, written, Math.min(part.length - written, bytesAtATime));
       fsyncSync(file);
     } finally {
       closeSync(file);

@@ -2,16 +2,16 @@
  * A search from target to sealed ticket: plan ─ solve ─ write ─ read back and verify ─ seal ─ compare over data ─ report.
  */
 import { join } from 'node:path';
-import type { ConstructEvent, Construction } from '../../coordinator/construct.ts';
+import type { ConstructEvent } from '../../coordinator/construct.ts';
 import { openLocalEngine } from '../../coordinator/engine/local-engine.ts';
 import { openPool } from '../../worker/node/pool.ts';
-import { encodeTicket } from '../core/format/ticket-file.ts';
+import { encodeTicketParts } from '../core/format/ticket-file.ts';
 import { formatCount, formatSeconds } from '../core/format-number.ts';
 import { makePlan } from '../core/plan/make-plan.ts';
 import type { Plan } from '../core/plan/plan.ts';
 import { secondsSince } from './check-ticket.ts';
 import { constructInProcess } from './construct-in-process.ts';
-import { finishRun, type SearchTask } from './finish-run.ts';
+import { finishRun, keepTicket, type SearchFigures, type SearchTask } from './finish-run.ts';
 import { estimatePlan, type PlanEstimate } from './plan-estimate.ts';
 import type { Progress } from './progress.ts';
 import { isTelling, layerTitle } from './report/layer-name.ts';
@@ -60,26 +60,25 @@ export async function planSearch({
  */
 export async function runSearch(task: SearchTask, folder: string): Promise<Summary> {
   const planned = await planSearch(task);
-  const solved = await solve(task, planned, folder);
+  const solved = await solveAndKeep(task, planned, folder);
   return finishRun(task, folder, {
-    ticket: encodeTicket(solved.construction.ticket),
     blocks: planned.estimate.blocks,
-    search: {
-      misses: solved.construction.missedRows,
-      missingCopies: solved.construction.missingCopies,
-      blocksPerSecond: solved.blocksPerSecond,
-    },
+    search: solved.search,
     seconds: { plan: planned.seconds, solve: solved.seconds },
   });
 }
 
 interface Solved {
-  readonly construction: Construction;
+  readonly search: SearchFigures['search'];
   readonly seconds: number;
-  readonly blocksPerSecond: number | null;
 }
 
-async function solve(task: SearchTask, { plan, estimate }: EstimatedPlan, folder: string): Promise<Solved> {
+/** The ticket goes to the disk here, so that it is not in memory twice when it is read back. */
+async function solveAndKeep(
+  task: SearchTask,
+  { plan, estimate }: EstimatedPlan,
+  folder: string,
+): Promise<Solved> {
   const { target, options, signal } = task;
   const start = performance.now();
   const watch = new SearchWatch(task.progress, estimate, folder);
@@ -94,11 +93,10 @@ async function solve(task: SearchTask, { plan, estimate }: EstimatedPlan, folder
       signal,
     });
     const seconds = secondsSince(start);
-    return {
-      construction,
-      seconds,
-      blocksPerSecond: watch.freshBlocks === 0 ? null : watch.freshBlocks / seconds,
-    };
+    keepTicket(folder, encodeTicketParts(construction.ticket));
+    const { missedRows, missingCopies } = construction;
+    const blocksPerSecond = watch.freshBlocks === 0 ? null : watch.freshBlocks / seconds;
+    return { search: { misses: missedRows, missingCopies, blocksPerSecond }, seconds };
   } finally {
     task.progress.clear();
     await engine.close();

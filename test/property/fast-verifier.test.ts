@@ -260,6 +260,10 @@ describe.each(sampleNames)('the fast verifier of a ticket of %s', (name) => {
       }
       const range = { from: copy, to: copy + 1, neurons: neuronsOfCopies(layer) };
       expect(verifyRows(subject, range, fast)).toEqual(verifyRows(subject, range));
+      // The same layer with errors of their own, as every message to a thread brings them.
+      const { low } = subject.errors;
+      const calm = { ...subject, errors: { low: low.map(() => -0.5), high: low.map(() => 0.25) } };
+      expect(verifyRows(calm, range, fast)).toEqual(verifyRows(calm, range));
     }
     expect(seen.sound).toBeGreaterThan(20);
     expect(seen.wrong).toBeGreaterThan(0);

@@ -55,7 +55,8 @@ export async function fetchCommand(job: string, raw: RawOptions, context: Comman
   const placed = networkFile === null ? target : { ...target, path: join(folder, targetFileName) };
   writeRunConfig(folder, placed, options);
   const { retrySeconds } = connection;
-  const found = await fetchTicket(client, view, { options: options.plan, progress, signal, retrySeconds });
+  const patience = { progress, signal, retrySeconds };
+  const found = await fetchTicket(client, view, { folder, options: options.plan, ...patience });
   const summary = await finishRun({ target: placed, options, data, progress, signal }, folder, found);
   if (networkFile !== null)
     context.note(

@@ -3,7 +3,7 @@ import { failure } from '../../core/errors.ts';
 import { decodeTicket } from '../../core/format/ticket-file.ts';
 import type { PlanOptions } from '../../core/plan/make-plan.ts';
 import { constructionOf } from '../../core/plan/stage.ts';
-import { type FoundTicket, finishRun, type SearchTask } from '../finish-run.ts';
+import { finishRun, keepTicket, type SearchFigures, type SearchTask } from '../finish-run.ts';
 import type { Summary } from '../report/summary.ts';
 import { appendMetrics } from '../run-folder.ts';
 import type { CoordinatorClient } from './coordinator-client.ts';
@@ -41,19 +41,19 @@ export async function runRemoteSearch(
   return finishRun(
     task,
     folder,
-    await fetchTicket(client, done, { options: task.options.plan, ...patience }),
+    await fetchTicket(client, done, { folder, options: task.options.plan, ...patience }),
   );
 }
 
 /**
- * Returns the ticket of a job that is done.
+ * Fetches the ticket of a job that is done into a run folder, and returns what is known of the search.
  * @throws TombolaError (failure) when it is not the ticket that the options ask for.
  */
 export async function fetchTicket(
   client: CoordinatorClient,
   { job, result }: JobView,
-  { options, ...patience }: Patience & { readonly options: PlanOptions },
-): Promise<FoundTicket> {
+  { folder, options, ...patience }: Patience & { readonly folder: string; readonly options: PlanOptions },
+): Promise<SearchFigures> {
   if (result === null)
     throw failure(`Cannot fetch the ticket of job ${job}: ${client.url} has none; submit the job again`);
   patience.progress.say(`Fetching the ticket of job ${job} from ${client.url} …`);
@@ -63,8 +63,8 @@ export async function fetchTicket(
     patience,
   );
   checkAsked(ticket, options);
+  keepTicket(folder, [ticket]);
   return {
-    ticket,
     blocks: null,
     search: { misses: missedRows, missingCopies, blocksPerSecond: null },
     seconds: { plan: seconds.plan, solve: seconds.solve },

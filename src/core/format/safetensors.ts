@@ -64,13 +64,25 @@ export function writeSafetensors(
   tensors: ReadonlyMap<string, Tensor>,
   metadata: ReadonlyMap<string, string> = new Map(),
 ): Uint8Array {
+  return concatenated(safetensorsParts(tensors, metadata));
+}
+
+/** Returns the bytes of a safetensors file in parts; those of tensors are their own data. */
+export function safetensorsParts(
+  tensors: ReadonlyMap<string, Tensor>,
+  metadata: ReadonlyMap<string, string>,
+): readonly Uint8Array[] {
   for (const [name, { dtype, shape, data }] of tensors)
     invariant(
       data.length === checkedElementCount(shape, name) * dtypeBytes[dtype],
       `tensor ${name} fills its shape`,
     );
   const { start, order } = safetensorsStart(tensors, metadata);
-  const parts = [start, ...order.map((name) => tensors.get(name)?.data ?? new Uint8Array(0))];
+  return [start, ...order.map((name) => tensors.get(name)?.data ?? new Uint8Array(0))];
+}
+
+/** Returns parts of a file as one. */
+export function concatenated(parts: readonly Uint8Array[]): Uint8Array {
   const bytes = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
   let offset = 0;
   for (const part of parts) {

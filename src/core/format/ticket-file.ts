@@ -38,7 +38,7 @@ import { gridBitsMax, gridBitsMin, layerCountMax } from '../limits.ts';
 import { constructionOf, sourceLayerOf } from '../plan/stage.ts';
 import type { Ticket, TicketLayer, UnivariateTicket } from '../ticket/ticket.ts';
 import { canonicalJson } from './json.ts';
-import { readSafetensors, writeSafetensors } from './safetensors.ts';
+import { concatenated, readSafetensors, safetensorsParts } from './safetensors.ts';
 import { int32Tensor, type Tensor, toInt32Array, uint8Tensor } from './tensor.ts';
 
 const metadataKey = 'tombola';
@@ -89,6 +89,11 @@ const metadataSchema = z.strictObject({
 
 /** Returns the file of a ticket; the same ticket gives the same bytes. */
 export function encodeTicket(ticket: Ticket): Uint8Array {
+  return concatenated(encodeTicketParts(ticket));
+}
+
+/** Returns the file of a ticket in parts, to be written one behind the other. Masks are not copied. */
+export function encodeTicketParts(ticket: Ticket): readonly Uint8Array[] {
   const tensors = new Map<string, Tensor>();
   tensors.set('source.1.inputs', vector(ticket.univariate.inputs));
   ticket.layers.forEach((layer, index) => {
@@ -105,7 +110,7 @@ export function encodeTicket(ticket: Ticket): Uint8Array {
     tensors.set(`${prefix}.bias_elements`, vector(layer.biasElements));
     tensors.set(`${prefix}.constant_elements`, vector(layer.constantElements));
   });
-  return writeSafetensors(tensors, new Map([[metadataKey, canonicalJson(describe(ticket, tensors))]]));
+  return safetensorsParts(tensors, new Map([[metadataKey, canonicalJson(describe(ticket, tensors))]]));
 }
 
 function describe(ticket: Ticket, tensors: ReadonlyMap<string, Tensor>): z.infer<typeof metadataSchema> {

@@ -31,13 +31,9 @@ export function openFastVerifier(): FastVerifier {
       return tile;
     },
     ticketRows: (subject) => {
-      if (!ticket?.isSetUp || !isSameLayer(ticket.subject, subject))
-        ticket = FastTicketRows.open(module(), subject);
+      if (ticket?.isSetUpFor(subject)) ticket.setErrors(subject.errors);
+      else ticket = FastTicketRows.open(module(), subject);
       return ticket;
     },
   };
-}
-
-function isSameLayer(a: RowsSubject, b: RowsSubject): boolean {
-  return a.ticket === b.ticket && a.context === b.context && a.errors === b.errors;
 }

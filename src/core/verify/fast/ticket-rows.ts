@@ -2,7 +2,13 @@
 import { ownBiasElement } from '../../ticket/layout.ts';
 import type { TicketLayer } from '../../ticket/ticket.ts';
 import { Bounds } from '../bounds.ts';
-import { type RowPlace, type RowSums, type RowsSubject, residualTolerance } from '../row-sums.ts';
+import {
+  type ColumnErrors,
+  type RowPlace,
+  type RowSums,
+  type RowsSubject,
+  residualTolerance,
+} from '../row-sums.ts';
 import { type RowModule, type RowShape, reportFields } from './row-module.ts';
 
 /** Rows of one ticket layer. Lost when the module is set up for something else. */
@@ -16,7 +22,8 @@ export class FastTicketRows implements RowSums {
   readonly edges = new Bounds();
   readonly inputErrors = new Bounds();
   readonly residuals = new Bounds();
-  readonly subject: RowsSubject;
+  private readonly subject: Omit<RowsSubject, 'errors'>;
+  private errors: ColumnErrors;
   private readonly module: RowModule;
   private readonly layer: TicketLayer;
   private neuron = -1;
@@ -24,6 +31,7 @@ export class FastTicketRows implements RowSums {
   private constructor(module: RowModule, subject: RowsSubject, layer: TicketLayer) {
     this.module = module;
     this.subject = subject;
+    this.errors = subject.errors;
     this.layer = layer;
   }
 
@@ -33,13 +41,23 @@ export class FastTicketRows implements RowSums {
     if (layer === undefined) return undefined;
     const rows = new FastTicketRows(module, subject, layer);
     if (!module.setUp(rows, shapeOf(subject))) return undefined;
-    rows.setUpErrors();
+    rows.setUpBlocks();
+    rows.writeErrors();
     return rows;
   }
 
-  /** Whether the module still has this layer. */
-  get isSetUp(): boolean {
-    return this.module.isSetUpFor(this);
+  /** Returns whether the module still has this layer, and the layer is the subject's. */
+  isSetUpFor({ ticket, context, errors }: RowsSubject): boolean {
+    const isSame = this.subject.ticket === ticket && this.subject.context === context;
+    return isSame && this.errors.low.length === errors.low.length && this.module.isSetUpFor(this);
+  }
+
+  /** Takes other errors: every message to a thread brings new ones, mostly equal. */
+  setErrors(errors: ColumnErrors): void {
+    if (errors === this.errors) return;
+    this.errors = errors;
+    this.neuron = -1;
+    this.writeErrors();
   }
 
   get kept(): Int32Array {
@@ -69,7 +87,8 @@ export class FastTicketRows implements RowSums {
 
   /** Hands the neuron's targets over, in units of the blocks' sums in exact mode, and sums what depends on them alone. */
   private aim(neuron: number): void {
-    const { ticket, context, errors } = this.subject;
+    const { errors } = this;
+    const { ticket, context } = this.subject;
     const { targets } = this.module;
     const { view, layout, univariate } = context;
     const first = neuron * view.channels * view.taps;
@@ -89,8 +108,8 @@ export class FastTicketRows implements RowSums {
     this.neuron = neuron;
   }
 
-  private setUpErrors(): void {
-    const { ticket, context, errors } = this.subject;
+  private setUpBlocks(): void {
+    const { ticket, context } = this.subject;
     const { exports } = this.module;
     const { view, layout, univariate } = context;
     const exact = ticket.mode === 'exact';
@@ -115,8 +134,13 @@ export class FastTicketRows implements RowSums {
         .subarray(0, weightBits)
         .map((element, bit) => (univariate === null ? Math.floor(element / taps) : bit)),
     );
-    if (univariate === null) this.writeSpreads(exports.edgeSpreads, errors.low, errors.high);
-    else this.writeSpreads(exports.edgeSpreads, univariate.remainderLow, univariate.remainderHigh);
+    if (univariate !== null)
+      this.writeSpreads(exports.edgeSpreads, univariate.remainderLow, univariate.remainderHigh);
+  }
+
+  private writeErrors(): void {
+    if (this.subject.context.univariate !== null) return;
+    this.writeSpreads(this.module.exports.edgeSpreads, this.errors.low, this.errors.high);
   }
 
   private writeSpreads(area: { readonly value: number }, low: Float64Array, high: Float64Array): void {
