@@ -5,7 +5,7 @@ import { poolThreadsMax } from '../../src/core/limits.ts';
 import type { LayerProblem } from '../../src/core/plan/tile.ts';
 import { withSharedArrays } from '../shared-arrays.ts';
 import { checkTile } from './check-tile.ts';
-import type { TileCheckReply, TileCheckTask } from './tile-check-task.ts';
+import type { ThreadCheckTask, TileCheckReply, TileCheckTask } from './tile-check-task.ts';
 
 /** Threads that check results. Whoever opens them closes them. */
 export interface TileCheckPool {
@@ -30,22 +30,23 @@ export function openTileCheckPool({ threads }: { readonly threads: number }): Ti
   const piscina = new Piscina(
     withoutPrototype({ filename: threadEntry(), minThreads: 1, maxThreads: threads, idleTimeout: 60_000 }),
   );
-  const problems = new WeakMap<LayerProblem, LayerProblem>();
+  const layers = new WeakMap<LayerProblem, { problem: LayerProblem; layerKey: number }>();
+  let layerCount = 0;
   let closing: Promise<void> | undefined;
 
-  function sharedOnce(problem: LayerProblem): LayerProblem {
-    let copy = problems.get(problem);
-    if (copy === undefined) {
-      copy = withSharedArrays(problem);
-      problems.set(problem, copy);
+  function layerOf(problem: LayerProblem): { problem: LayerProblem; layerKey: number } {
+    let layer = layers.get(problem);
+    if (layer === undefined) {
+      layer = { problem: withSharedArrays(problem), layerKey: layerCount++ };
+      layers.set(problem, layer);
     }
-    return copy;
+    return layer;
   }
 
   return {
     check: async (task) =>
       await piscina.run(
-        { ...task, problem: sharedOnce(task.problem) },
+        { ...task, ...layerOf(task.problem) } satisfies ThreadCheckTask,
         withoutPrototype({ name: 'checkOnThread', transferList: owned(task.body) }),
       ),
     close: () => {

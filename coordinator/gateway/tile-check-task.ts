@@ -16,6 +16,11 @@ export interface TileCheckTask {
   readonly provesMisses?: boolean;
 }
 
+/** What a thread of the pool gets. Tasks of one layer have one key: every message to a thread brings a new problem object. */
+export interface ThreadCheckTask extends TileCheckTask {
+  readonly layerKey: number;
+}
+
 /** The verdict. */
 export type TileCheckReply =
   /** `value` is the result as the engine keeps it (engine/stored-result.ts), `digest` its hex SHA-256. */
