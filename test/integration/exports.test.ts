@@ -14,6 +14,7 @@ import type { Tensor } from '../../src/core/format/tensor.ts';
 import { encodeTicket } from '../../src/core/format/ticket-file.ts';
 import { forward } from '../../src/core/network/forward.ts';
 import type { Network } from '../../src/core/network/network.ts';
+import type { PlanOptions } from '../../src/core/plan/make-plan.ts';
 import { activationStep, convolutionLayer } from '../support/evaluation-networks.ts';
 import {
   collect,
@@ -27,7 +28,7 @@ import {
 import { kernelSolver, searchInProcess } from '../support/in-process-search.ts';
 import { noExternal, runOracle } from '../support/onnx-oracle.ts';
 import { everyActivation, networkOf } from '../support/random-network.ts';
-import { sampleNames, ticketSamples, withLayer, withValues } from '../support/ticket-samples.ts';
+import { sampleNames, sampleOf, ticketSamples, withLayer, withValues } from '../support/ticket-samples.ts';
 import { hasTorch, runTorch } from '../support/torch.ts';
 
 /** Everything that a window can have, and outputs that are positions of the last layer's channels. */
@@ -64,7 +65,8 @@ const pairs = everyActivation.flatMap((activation, index) => {
   return index % 2 === 0 && next !== undefined ? [[activation, next] as const] : [];
 });
 const activationNames = pairs.map((pair) => pair.map(({ kind }) => kind).join(' and '));
-const names = [...sampleNames, 'every window', 'global pooling', ...activationNames];
+const baselineNames = ['2L dense', '2L convolution'];
+const names = [...sampleNames, 'every window', 'global pooling', ...baselineNames, ...activationNames];
 const forms: readonly ExportForm[] = ['pruned', 'full'];
 const cases = names.flatMap((name) => forms.map((form) => [name, form] as const));
 
@@ -72,12 +74,21 @@ const tickets = new Map<string, Exported>();
 let folder = '';
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'tombola-exports-'));
-  for (const sample of await ticketSamples()) tickets.set(sample.name, sample);
+  const samples = await ticketSamples();
+  for (const sample of samples) tickets.set(sample.name, sample);
   const solver = await kernelSolver();
-  const search = async (name: string, network: Network): Promise<void> => {
-    const { ticket } = await searchInProcess(network, { epsilon: 0.05, inputRange: [-1, 1] }, solver);
+  const search = async (
+    name: string,
+    network: Network,
+    options: Partial<PlanOptions> = {},
+  ): Promise<void> => {
+    const plan: Partial<PlanOptions> = { epsilon: 0.05, inputRange: [-1, 1], ...options };
+    const { ticket } = await searchInProcess(network, plan, solver);
     tickets.set(name, { ticket, network });
   };
+  const twoL = { construction: '2L' } as const;
+  await search('2L dense', sampleOf(samples, 'dense ReLU').network, twoL);
+  await search('2L convolution', sampleOf(samples, 'padded convolution').network, twoL);
   await search('every window', windows);
   await search('global pooling', global);
   for (const [index, activations] of pairs.entries()) {
@@ -149,7 +160,7 @@ describe('Tombola itself', () => {
     const subject = ticketOf(name);
     const inputs = inputsOf(subject);
     const network = importOnnx(exportBytes(subject, 'onnx'), noExternal);
-    expect(network.layers.length).toBe(subject.network.layers.length + 1);
+    expect(network.layers.length).toBe(subject.ticket.source.layers.length);
     const found = inputs.map((input) => forward(network, Float64Array.from(input)));
     expect(relativeDifference(found, expectedOutputs(subject, inputs))).toBeLessThan(1e-4);
   });
@@ -162,7 +173,7 @@ describe('Tombola itself', () => {
     const indices = [...plain.keys()]
       .filter((key) => key.endsWith('.weight'))
       .map((key) => key.split('.')[0]);
-    expect(indices).toHaveLength(subject.ticket.layers.length + 1);
+    expect(indices).toHaveLength(subject.ticket.source.layers.length);
     indices.forEach((index, layer) => {
       for (const part of ['weight', 'bias']) {
         const numbers = arrays.get(`source.${layer + 1}.${part}`);

@@ -8,6 +8,7 @@ import { type ReportRun, reportHtml } from '../../src/cli/report/report-html.ts'
 import { summarise } from '../../src/cli/report/summary.ts';
 import { parseSearchOptions } from '../../src/cli/search-options.ts';
 import { accessibilityFaults, hasBrowser, openBrowser, openWatchedPage } from '../support/browser.ts';
+import { kernelSolver, searchInProcess } from '../support/in-process-search.ts';
 import { sampleOf, type TicketSample, ticketSamples } from '../support/ticket-samples.ts';
 
 let samples: readonly TicketSample[] = [];
@@ -51,6 +52,15 @@ describe('the report', () => {
     expect(document.querySelectorAll('.samples figure')).toHaveLength(5);
     expect(document.body.textContent).toContain('largest difference');
     expect(document.querySelector('.verdict')?.textContent).toMatch(/^Verified/);
+  });
+
+  it('draws every target layer of the 2L construction too', async () => {
+    const { network } = sampleOf(samples, 'dense ReLU');
+    const found = await searchInProcess(network, { construction: '2L' }, await kernelSolver());
+    const run = runOf('dense ReLU');
+    const { document } = parseHTML(reportHtml({ ...run, ticket: found.ticket }));
+    expect(document.querySelectorAll('figure > svg')).toHaveLength(3);
+    expect(document.querySelectorAll('.scroll tbody tr')).toHaveLength(network.layers.length);
   });
 
   it('says so where there are no residuals, no images, or no verdict', () => {
