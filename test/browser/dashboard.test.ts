@@ -207,34 +207,6 @@ describe.skipIf(!hasBrowser)('the dashboard', () => {
     expect(complaints.filter(isWorse)).toEqual([]);
   });
 
-  it('says when the coordinator is gone, and goes on when it is back', async () => {
-    const before = await openTestGateway();
-    const { page } = await visit(before.url);
-    await page.getByRole('status').filter({ hasText: 'Live' }).waitFor();
-    await before.close();
-    await page.getByRole('status').filter({ hasText: 'does not answer' }).waitFor();
-    const after = await openTestGateway({ port: before.port });
-    await page.getByRole('status').filter({ hasText: 'Live' }).waitFor();
-    await after.close();
-  });
-
-  it('shows names as text, whatever they are', async () => {
-    const name = '<img src=x onerror=alert(1)>';
-    const query = new URLSearchParams({
-      name,
-      options: JSON.stringify({ ...defaultOptions, seed: '6', inputRange: [0, 1] }),
-    });
-    const response = await fetch(`${open.url}/api/jobs?${query}`, {
-      method: 'POST',
-      body: new Uint8Array(networkBytes),
-    });
-    const { job } = (await response.json()) as { job: string };
-    const { page, complaints } = await visit(`${open.url}/#job=${job}`);
-    await page.getByRole('heading', { name }).waitFor();
-    expect(complaints.filter(isWorse)).toEqual([]);
-    await fetch(`${open.url}/api/jobs/${job}`, { method: 'DELETE' });
-  });
-
   it.each(['light', 'dark'] as const)(
     'has nothing that axe-core finds wrong when it is %s',
     async (colorScheme) => {

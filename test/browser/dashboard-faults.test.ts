@@ -1,4 +1,4 @@
-/** The dashboard fits its screen and stays readable whatever it is told. */
+/** The dashboard stays as it should be whatever it is told, and when it is told nothing any more. */
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type {
@@ -17,6 +17,8 @@ import {
   openWatchedPage,
   viewports,
 } from '../support/browser.ts';
+import { defaultOptions } from '../support/in-process-search.ts';
+import { networkBytes } from '../support/job-life.ts';
 import { openTestGateway, type TestGateway } from '../support/test-gateway.ts';
 
 let browser: Browser;
@@ -151,7 +153,39 @@ const lines: readonly LiveLine[] = [
   { topic: 'job', state: job },
 ];
 
-describe.skipIf(!hasBrowser)('the dashboard of a busy coordinator', () => {
+describe.skipIf(!hasBrowser)('the dashboard', () => {
+  it('says when the coordinator is gone, and goes on when it is back', async () => {
+    const before = await openTestGateway();
+    const { page, context } = await openWatchedPage(browser);
+    await page.goto(before.url);
+    await page.getByRole('status').filter({ hasText: 'Live' }).waitFor();
+    await before.close();
+    await page.getByRole('status').filter({ hasText: 'does not answer' }).waitFor();
+    const after = await openTestGateway({ port: before.port });
+    await page.getByRole('status').filter({ hasText: 'Live' }).waitFor();
+    await after.close();
+    await context.close();
+  });
+
+  it('shows names as text, whatever they are', async () => {
+    const name = '<img src=x onerror=alert(1)>';
+    const query = new URLSearchParams({
+      name,
+      options: JSON.stringify({ ...defaultOptions, seed: '6', inputRange: [0, 1] }),
+    });
+    const response = await fetch(`${gateway.url}/api/jobs?${query}`, {
+      method: 'POST',
+      body: new Uint8Array(networkBytes),
+    });
+    const { job } = (await response.json()) as { job: string };
+    const { page, context, complaints } = await openWatchedPage(browser);
+    await page.goto(`${gateway.url}/#job=${job}`);
+    await page.getByRole('heading', { name }).waitFor();
+    expect(complaints).toEqual([]);
+    await fetch(`${gateway.url}/api/jobs/${job}`, { method: 'DELETE' });
+    await context.close();
+  });
+
   it.each(['light', 'dark'] as const)(
     'fits every screen, also one that becomes narrower, when it is %s',
     async (colorScheme) => {
