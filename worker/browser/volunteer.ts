@@ -10,7 +10,9 @@ import { followSearch } from './search-feed.ts';
 
 /** What is going on. */
 export type Status =
-  | { readonly kind: 'idle' | 'starting' | 'connecting' | 'offline' | 'waiting' }
+  | { readonly kind: 'idle' | 'starting' | 'connecting' | 'offline' }
+  /** For work, or for the coordinator's word on so many results. */
+  | { readonly kind: 'waiting'; readonly results: number }
   | { readonly kind: 'working'; readonly tiles: number }
   | { readonly kind: 'paused'; readonly reason: PauseReason }
   /** It did not work, and is tried again. */
@@ -198,6 +200,6 @@ export class Volunteer {
     if (session.state === 'opening') return { kind: 'connecting' };
     if (session.state !== 'open') return { kind: 'offline' };
     const tiles = session.leases.size;
-    return tiles > 0 ? { kind: 'working', tiles } : { kind: 'waiting' };
+    return tiles > 0 ? { kind: 'working', tiles } : { kind: 'waiting', results: session.outbox.size };
   }
 }

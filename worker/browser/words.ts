@@ -15,7 +15,9 @@ export function statusWords(status: Status): string {
     case 'offline':
       return 'Not connected. Trying again; what is solved is kept.';
     case 'waiting':
-      return 'Connected. Waiting for work.';
+      return status.results === 0
+        ? 'Connected. Waiting for work.'
+        : `Connected. Waiting until ${status.results === 1 ? 'a result is' : `${status.results} results are`} checked.`;
     case 'working':
       return `Connected. Working on ${status.tiles === 1 ? 'one tile' : `${status.tiles} tiles`}.`;
     case 'paused':
