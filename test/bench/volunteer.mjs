@@ -18,9 +18,9 @@ import { parseArgs } from 'node:util';
 import { chromium } from 'playwright-core';
 import { openPool } from '../../dist/worker/node/pool.js';
 import { syntheticLayer } from './distributed/synthetic-layer.mjs';
+import { startVolunteerCoordinator } from './distributed/volunteer-coordinator.mjs';
 import { median } from './measure.mjs';
 import { markdownTable } from './report.mjs';
-import { startVolunteerCoordinator } from './volunteer/coordinator.mjs';
 
 const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const { values } = parseArgs({

@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { planOptionsToJson } from '../../../dist/coordinator/jobs/job-request.js';
 import { encodeNetwork } from '../../../dist/src/core/format/network-file.js';
-import { pause } from '../distributed/processes.mjs';
+import { pause } from './processes.mjs';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 /** Some ten million blocks, of which a core solves a million a second. Rows hardly ever miss: a lone stranger's misses wait a minute. */
