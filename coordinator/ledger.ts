@@ -81,6 +81,8 @@ export type LedgerEvent =
       readonly worker: string;
       readonly workerKind: WorkerKind;
       readonly threads: number;
+      /** What is left of a quarantine that another gateway has put it into. */
+      readonly quarantineMs?: number;
     }
   | { readonly kind: 'worker-left'; readonly session: string }
   /**

@@ -182,9 +182,18 @@ function reconnect(session: Session, now: number): void {
   session.connectAt = null;
 }
 
-/** Adds gateways that a gateway names; never ones that are less safe than what the worker was started with. */
+/**
+ * Adds gateways that a gateway names; never ones that are less safe than what the worker was started with. Those that another one
+ * named before are forgotten: addresses of gateways that come and go must not gather for ever.
+ */
 function learnGateways(session: Session, urls: readonly string[]): void {
   const isSecure = session.options.gateways.every((url) => url.startsWith('wss:'));
+  const current = session.gateways[session.gateway];
+  if (urls.length > 0 && current !== undefined) {
+    const kept = new Set([...session.options.gateways, ...urls, current.url]);
+    session.gateways.splice(0, session.gateways.length, ...session.gateways.filter(({ url }) => kept.has(url)));
+    session.gateway = session.gateways.indexOf(current);
+  }
   for (const url of urls) {
     if (session.gateways.length >= gatewayCountMax) return;
     if (isSecure && !url.startsWith('wss:')) continue;

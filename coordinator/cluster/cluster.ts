@@ -6,6 +6,7 @@
  *   driving a job             a claim in key-value (job-claims.ts)       one gateway at a time plans, asks for tiles, seals the ticket
  *   tiles to be solved        a work queue (work-port.ts)                put by the driver, pulled by all (work-feed.ts)
  *   leases, trust in workers  nowhere: each gateway's own ledger         whoever pulled a tile leases it to its own workers
+ *   quarantines               key-value (quarantines.ts)                 who was caught by one gateway has to wait at all
  *   what proves a lease       keys in key-value (lease-keys.ts)          any gateway knows another one's leases by their tokens
  *   results                   a stream, by compare-and-set               committed by whoever has a verified one
  *   who is up                 key-value (gateway-list.ts)                told to workers, who move between gateways
@@ -36,6 +37,7 @@ import { GatewayList } from './gateway-list.ts';
 import { JobClaims } from './job-claims.ts';
 import { JobsFollower, progressTeller } from './jobs-follower.ts';
 import { LeaseKeys } from './lease-keys.ts';
+import { Quarantines } from './quarantines.ts';
 import { WorkFeed, type WorkFeedOptions } from './work-feed.ts';
 import { ItemReader } from './work-item.ts';
 import { workPort } from './work-port.ts';
@@ -96,6 +98,9 @@ export async function openCluster(options: ClusterOptions, log: Log): Promise<Cl
     const work = await openWorkStream(link, { replicas, ackMs });
     const signals = signalsOf(link);
     const leaseKeys = await LeaseKeys.open(cells);
+    const quarantines = new Quarantines(cells);
+    await quarantines.open();
+    await quarantines.sweep();
     const gateways = new GatewayList({ cells, gateway, nowMs });
     await gateways.open();
     let own: { jobs: Jobs; feed: WorkFeed } | undefined;
@@ -127,6 +132,8 @@ export async function openCluster(options: ClusterOptions, log: Log): Promise<Cl
       },
       leaseKey: () => leaseKeys.current(),
       isLease: (token, claim) => leaseKeys.accepts(token, claim),
+      quarantineMs: (worker) => quarantines.leftMs(worker),
+      tellQuarantine: (worker, ms) => quarantines.tell(worker, ms),
       adopt: async (job, tile) => (await own?.feed.adopt(job, tile)) === true,
       drain: async () => {
         await own?.feed.close();
@@ -136,6 +143,7 @@ export async function openCluster(options: ClusterOptions, log: Log): Promise<Cl
         await own?.feed.close();
         await gateways.close();
         leaseKeys.close();
+        quarantines.close();
         claims.close();
         await engine.close();
         await link.close();

@@ -13,6 +13,10 @@ export interface Adoption {
   adopt(job: string, tile: string): Promise<boolean>;
   /** Whether one of these gateways has leased the tile to the worker. */
   isLease(token: Uint8Array, claim: LeaseClaim): boolean;
+  /** Returns how long a worker's quarantine still lasts, whichever gateway caught it; 0: it has none. */
+  quarantineMs(worker: string): number;
+  /** Tells the others of a quarantine. */
+  tellQuarantine(worker: string, ms: number): void;
 }
 
 /** Returns whether a tile is to be fetched for the sake of a result. */

@@ -128,7 +128,8 @@ class Shell {
   join(peer: Peer): void {
     const { session, worker, workerKind, threads } = peer;
     this.peers.set(session, peer);
-    this.happen({ kind: 'worker-joined', session, worker, workerKind, threads });
+    const quarantineMs = this.options.adoption?.quarantineMs(worker) ?? 0;
+    this.happen({ kind: 'worker-joined', session, worker, workerKind, threads, quarantineMs });
     this.hold(session, peer.holding);
   }
 
@@ -258,6 +259,7 @@ class Shell {
           ?.send({ kind: 'beat', cancel: [{ job: effect.job, tile: effect.tile }] });
         return;
       case 'slow':
+        this.options.adoption?.tellQuarantine(this.nameOf(effect.session), effect.retryMs);
         this.peers.get(effect.session)?.send({ kind: 'slow', retryMs: effect.retryMs });
         return;
       case 'disconnect':

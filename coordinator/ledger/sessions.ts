@@ -32,6 +32,8 @@ export function joinWorker(ledger: Ledger, event: Extract<LedgerEvent, { kind: '
     lastResultAt: clockOf(ledger),
     tilesDone: 0,
   };
+  const quarantinedUntil = clockOf(ledger) + (event.quarantineMs ?? 0);
+  worker.quarantinedUntil = Math.max(worker.quarantinedUntil, quarantinedUntil);
   if (worker.kind === 'trusted') worker.quota = Math.max(worker.quota, 2 * session.threads);
   worker.sessions.add(session);
   ledger.sessions.set(event.session, session);

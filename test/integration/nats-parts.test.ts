@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { GatewayList } from '../../coordinator/cluster/gateway-list.ts';
 import { JobClaims } from '../../coordinator/cluster/job-claims.ts';
 import { LeaseKeys } from '../../coordinator/cluster/lease-keys.ts';
+import { Quarantines } from '../../coordinator/cluster/quarantines.ts';
 import { type Cells, openCells } from '../../coordinator/engine/nats/cells.ts';
 import { type NatsLink, openNatsLink, parseNatsAddress } from '../../coordinator/engine/nats/connection.ts';
 import { openNatsEngine } from '../../coordinator/engine/nats/nats-engine.ts';
@@ -193,6 +194,25 @@ describe.skipIf(!hasNats)('over a NATS server', () => {
       // Who was there before hears of the new one.
       const fresh = leaseToken(after.current(), { ...claim, attempt: 1, expiryMs: Date.now() + 60_000 });
       await until(() => before.accepts(fresh, claim));
+    });
+  });
+
+  describe('a quarantine', () => {
+    it('holds at all gateways until it is over, and is forgotten then', async () => {
+      const [here, there] = [new Quarantines(cells), new Quarantines(cells)];
+      closers.push(
+        () => here.close(),
+        () => there.close(),
+      );
+      await Promise.all([here.open(), there.open()]);
+      here.tell('token/worker 1', 600_000);
+      here.tell('brief', 1);
+      await until(() => there.leftMs('token/worker 1') > 500_000);
+      expect(there.leftMs('token/worker 2')).toBe(0);
+      await until(() => here.leftMs('brief') === 0);
+      await until(async () => (await cells.keys()).includes('quarantine.brief'));
+      await there.sweep();
+      expect((await cells.keys()).filter((key) => key.startsWith('quarantine.'))).toHaveLength(1);
     });
   });
 

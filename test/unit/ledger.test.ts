@@ -277,6 +277,16 @@ describe('trust', () => {
     expect(sendBad(3)).toContainEqual({ kind: 'slow', session: 'a', retryMs: 1_200_000 });
   });
 
+  test('a quarantine that another gateway began goes on here', () => {
+    const desk = deskOf(20);
+    const joined = { session: 'a', worker: 'w', workerKind: 'volunteer', threads: 1 } as const;
+    const effects = desk.happen({ kind: 'worker-joined', ...joined, quarantineMs: 300_000 });
+    expect(effects).toContainEqual({ kind: 'slow', session: 'a', retryMs: 300_000 });
+    expect(granted(desk.want('a'))).toEqual([]);
+    expect(granted(desk.pass(299_000))).toEqual([]);
+    expect(granted(desk.pass(2_000))).toHaveLength(1);
+  });
+
   test('a stranger gets one tile, and twice as many with each good result', () => {
     const desk = deskOf(100);
     desk.join('a', 'volunteer');

@@ -179,6 +179,21 @@ describe('backoff', () => {
     expect(desk.session.gateways.map(({ url }) => url)).toEqual(['wss://a', 'wss://b']);
   });
 
+  test('forgets gateways that the list has no longer, but for its own and the one it is with', () => {
+    const desk = deskOf({ gateways: ['ws://a'] });
+    desk.open();
+    const urls = (): string[] => desk.session.gateways.map(({ url }) => url);
+    desk.hear({ kind: 'drain', graceMs: 0, gateways: ['ws://b', 'ws://c'] });
+    expect(urls()).toEqual(['ws://a', 'ws://b', 'ws://c']);
+    desk.pass(20_000);
+    desk.happen({ kind: 'connected' });
+    const current = urls()[desk.session.gateway] ?? '';
+    expect(['ws://b', 'ws://c']).toContain(current);
+    desk.hear({ ...welcome, gateways: ['ws://d'] });
+    expect(urls()).toEqual(['ws://a', current, 'ws://d']);
+    expect(urls()[desk.session.gateway]).toBe(current);
+  });
+
   test('an overloaded gateway is not asked for work until it said', () => {
     const desk = deskOf();
     desk.open();
