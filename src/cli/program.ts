@@ -24,6 +24,7 @@ import {
   workerOptions,
 } from './remote/command-options.ts';
 import { connectionOptions, remoteSearchOptions, retryOption } from './remote/connection-options.ts';
+import { sweepOptions } from './sweep/sweep-options.ts';
 import { tombolaVersion } from './version.ts';
 
 /** Options that choose what a command does rather than what it finds. */
@@ -118,6 +119,16 @@ function addTicketCommands({ add, run }: Adder): void {
         const { inspectCommand } = await import('./commands/inspect.ts');
         return inspectCommand(file, raw, context);
       }),
+  );
+  add(
+    'sweep <file>',
+    'search every combination of targets and options in a file; table and plots',
+    sweepOptions,
+  ).action((file: string, _, command: Command) =>
+    run(command, async (raw, context) => {
+      const { sweepCommand } = await import('./commands/sweep.ts');
+      return sweepCommand(file, raw, context);
+    }),
   );
   add('example', 'search on the small network that comes with Tombola', [
     ...planOptions,

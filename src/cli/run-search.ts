@@ -96,7 +96,10 @@ async function solveAndKeep(
     keepTicket(folder, encodeTicketParts(construction.ticket));
     const { missedRows, missingCopies } = construction;
     const blocksPerSecond = watch.freshBlocks === 0 ? null : watch.freshBlocks / seconds;
-    return { search: { misses: missedRows, missingCopies, blocksPerSecond }, seconds };
+    return {
+      search: { misses: missedRows, predictedMisses: estimate.misses, missingCopies, blocksPerSecond },
+      seconds,
+    };
   } finally {
     task.progress.clear();
     await engine.close();

@@ -277,3 +277,5 @@ export const exportChunkBytes = 1 << 20;
 
 /** Tokens that are revoked at a time: the file with their ids is read again whenever it changes. */
 export const revokedTokensMax = 1000;
+/** Cells of one sweep: each is a search of a second at least. */
+export const sweepCellCountMax = 10_000;

@@ -4,7 +4,6 @@
  */
 import { join } from 'node:path';
 import { misuse } from '../../core/errors.ts';
-import type { Interval } from '../../core/network/activation.ts';
 import type { CommandContext, Outcome } from '../command-context.ts';
 import { type LoadedData, loadData } from '../load-data.ts';
 import { type LoadedTarget, loadTarget } from '../load-target.ts';
@@ -21,6 +20,7 @@ import { summaryText, verdictLine } from '../report/summary-text.ts';
 import { readRunConfig, writeRunConfig } from '../run-config.ts';
 import { createRunFolder, runFiles } from '../run-folder.ts';
 import { planSearch, runSearch } from '../run-search.ts';
+import { checkRange } from '../search-data-range.ts';
 import { parseSearchOptions, type SearchOptions } from '../search-options.ts';
 
 /** Prints what a search would cost, and searches nothing. */
@@ -108,18 +108,8 @@ function loadSearch(targetPath: string, options: SearchOptions): ReadySearch {
   return { target, options, data };
 }
 
-/** A search of hours must not end in the discovery that its data lie outside the declared range. */
-function checkRange(inputs: Float32Array, [low, high]: Interval): void {
-  const slack = 1e-6 * Math.max(Math.abs(low), Math.abs(high));
-  const outside = inputs.find((value) => !(value >= low - slack && value <= high + slack));
-  if (outside !== undefined)
-    throw misuse(
-      `Cannot search with input range ${low},${high}: the images hold the input ${outside}; name the right --scale, --mean and --std, or a wider --input-range`,
-    );
-}
-
-/** Where the search is to run; null: here. */
-function placeOf(raw: RawOptions, context: CommandContext): RemotePlace | null {
+/** Returns where a search is to run; null: here. */
+export function placeOf(raw: RawOptions, context: CommandContext): RemotePlace | null {
   const orphan = remoteSearchOptions.find(({ name }) => raw.has(name));
   if (!raw.has('coordinator')) {
     if (orphan === undefined) return null;

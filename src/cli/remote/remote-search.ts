@@ -66,7 +66,7 @@ export async function fetchTicket(
   keepTicket(folder, [ticket]);
   return {
     blocks: null,
-    search: { misses: missedRows, missingCopies, blocksPerSecond: null },
+    search: { misses: missedRows, predictedMisses: null, missingCopies, blocksPerSecond: null },
     seconds: { plan: seconds.plan, solve: seconds.solve },
   };
 }

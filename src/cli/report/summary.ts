@@ -34,6 +34,8 @@ export interface Summary {
   readonly blocks: number | null;
   /** Rows tried that became no copy. */
   readonly misses: number | null;
+  /** Of the misses, how many the plan expected; null where nobody here has made the plan. */
+  readonly predictedMisses: number | null;
   readonly missingCopies: number | null;
   readonly keptEdges: number | null;
   readonly layers: readonly LayerSummary[];
@@ -88,6 +90,7 @@ export interface SummarySources {
   readonly evaluation: Evaluation | null;
   readonly search: {
     readonly misses: number;
+    readonly predictedMisses: number | null;
     readonly missingCopies: number;
     readonly blocksPerSecond: number | null;
   } | null;
@@ -120,6 +123,7 @@ export function summarise(sources: SummarySources): Summary {
     sourceWeights: sourceWeightCount(ticket.source),
     blocks: isChecked ? verdict.blocks : null,
     misses: search?.misses ?? null,
+    predictedMisses: search?.predictedMisses ?? null,
     missingCopies: search?.missingCopies ?? null,
     keptEdges: isChecked ? verdict.keptEdges : null,
     layers: layerSummaries(sources),

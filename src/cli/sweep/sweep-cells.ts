@@ -1,0 +1,156 @@
+/**
+ * The cells of a sweep: every combination of target and options, each with a key that is a hash of all that its result depends on.
+ */
+import { createHash } from 'node:crypto';
+import { resolve } from 'node:path';
+import { planOptionsToJson } from '../../../coordinator/jobs/job-request.ts';
+import { misuse } from '../../core/errors.ts';
+import { canonicalJson } from '../../core/format/json.ts';
+import { sweepCellCountMax } from '../../core/limits.ts';
+import { fileSha256 } from '../file-digest.ts';
+import { type LoadedTarget, loadTarget } from '../load-target.ts';
+import type { RawOptions } from '../option-table.ts';
+import { readInputFile } from '../read-input-file.ts';
+import {
+  type DataOptions,
+  describeScaling,
+  parseSearchOptions,
+  type SearchOptions,
+} from '../search-options.ts';
+import { tombolaVersion } from '../version.ts';
+import type { AxisName, OptionLists, SweepSpec, SweepTarget } from './sweep-file.ts';
+
+/** Where a cell stands among the others: what may vary, as text. */
+export type CellPlace = Readonly<Record<AxisName, string>>;
+
+/** One search of a sweep. */
+export interface SweepCell {
+  /** Hex SHA-256: equal keys, equal results. */
+  readonly key: string;
+  readonly place: CellPlace;
+  readonly target: LoadedTarget;
+  readonly options: SearchOptions;
+}
+
+/** What the command line adds to a sweep's file. */
+export interface SweepContext {
+  /** The folder that the paths in the file start from. */
+  readonly folder: string;
+  /** Options that stand in for the file's, comma lists of those that can be axes. */
+  readonly given: RawOptions;
+}
+
+/** Options whose values are files. */
+const pathOptions = ['images', 'labels'];
+/** Options whose values hold commas of their own. */
+const commaOptions = ['mean', 'std', 'input-range'];
+
+/**
+ * Returns the cells in the order of the file, the last option running fastest; a cell that comes twice stands once.
+ * @throws TombolaError when a target cannot be read or an option cannot be used.
+ */
+export function sweepCells(spec: SweepSpec, context: SweepContext): SweepCell[] {
+  const files: SweepFiles = { targets: new Map(), digests: new Map() };
+  const combined = spec.targets.flatMap((target) =>
+    targetOptions(spec, target, context).map((raw) => ({ target, raw })),
+  );
+  if (combined.length > sweepCellCountMax)
+    throw misuse(
+      `Cannot sweep ${spec.name}: ${combined.length} cells, expected at most ${sweepCellCountMax}; leave out some values`,
+    );
+  const cells = new Map<string, SweepCell>();
+  for (const { target, raw } of combined) {
+    const cell = cellOf(target, raw, { context, files });
+    if (!cells.has(cell.key)) cells.set(cell.key, cell);
+  }
+  return [...cells.values()];
+}
+
+/** What has been read already: many cells have one target and one set of images. */
+interface SweepFiles {
+  readonly targets: Map<string, LoadedTarget>;
+  readonly digests: Map<string, string>;
+}
+
+function targetOptions(spec: SweepSpec, target: SweepTarget, { given }: SweepContext): RawOptions[] {
+  const over: OptionLists = new Map(
+    [...given].map(([name, text]) => [name, commaOptions.includes(name) ? [text] : text.split(',')]),
+  );
+  return spec.each.flatMap((block) => {
+    const lists = new Map([...spec.options, ...block, ...target.options, ...over]);
+    return combinations([...lists]);
+  });
+}
+
+function combinations(lists: readonly (readonly [string, readonly string[]])[]): RawOptions[] {
+  return lists.reduce<RawOptions[]>(
+    (rows, [name, values]) => rows.flatMap((row) => values.map((value) => new Map([...row, [name, value]]))),
+    [new Map()],
+  );
+}
+
+function cellOf(
+  target: SweepTarget,
+  raw: RawOptions,
+  { context, files }: { context: SweepContext; files: SweepFiles },
+): SweepCell {
+  const options = parseSearchOptions(searchOptions(raw, context));
+  const path = resolve(context.folder, target.file);
+  const known = JSON.stringify([path, options.activation]);
+  const loaded = files.targets.get(known) ?? loadTarget(path, options.activation?.value);
+  files.targets.set(known, loaded);
+  return {
+    key: keyOf(loaded, options, files.digests),
+    place: placeOf(target, options),
+    target: { ...loaded, name: target.name },
+    options,
+  };
+}
+
+function searchOptions(raw: RawOptions, { folder, given }: SweepContext): RawOptions {
+  const options = new Map(raw);
+  if (raw.get('epsilon') === 'exact') {
+    options.delete('epsilon');
+    options.set('exact', 'true');
+  }
+  // What was given on the command line is relative to where it was given.
+  for (const name of pathOptions) {
+    const path = raw.get(name);
+    if (path !== undefined && !given.has(name)) options.set(name, resolve(folder, path));
+  }
+  return options;
+}
+
+function placeOf(target: SweepTarget, { plan, activation }: SearchOptions): CellPlace {
+  return {
+    target: target.name,
+    epsilon: plan.mode === 'exact' ? 'exact' : String(plan.epsilon),
+    copies: String(plan.copies),
+    rule: plan.rule,
+    gridBits: String(plan.gridBits),
+    activation: activation?.name ?? '',
+    construction: plan.construction ?? 'L+1',
+    seed: plan.seed.toString(),
+  };
+}
+
+/** The name of the target and the number of threads are no part of it: no figure depends on them. */
+function keyOf(target: LoadedTarget, options: SearchOptions, digests: Map<string, string>): string {
+  const text = canonicalJson({
+    tombola: tombolaVersion(),
+    target: target.sha256,
+    plan: planOptionsToJson(options.plan),
+    scaling: describeScaling(options.scaling),
+    data: options.data === null ? null : dataIdentity(options.data, digests),
+  });
+  return createHash('sha256').update(text).digest('hex');
+}
+
+function dataIdentity({ images, labels, skip, limit }: DataOptions, digests: Map<string, string>): object {
+  const digestOf = (path: string): string => {
+    const digest = digests.get(path) ?? fileSha256(readInputFile(path, 'data'));
+    digests.set(path, digest);
+    return digest;
+  };
+  return { images: digestOf(images), labels: labels === null ? null : digestOf(labels), skip, limit };
+}
