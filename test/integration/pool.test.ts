@@ -60,4 +60,15 @@ describe('opening and closing a pool', () => {
     expect(await outcome).toBe('rejected');
     await expect(pool.solve(problem, tile)).rejects.toThrow();
   });
+
+  it('lets replies that are on their way when it closes go by', async () => {
+    const pool = openPool({ threads: 2 });
+    const [problem, tile] = cases[0] as [LayerProblem, Tile];
+    await pool.solve(problem, tile);
+    const outcomes = Promise.allSettled(Array.from({ length: 4 }, () => pool.solve(problem, tile)));
+    // The threads reply while this one is busy with far more of the same.
+    for (let k = 0; k < 100; k++) for (const [other, work] of cases) kernel.solveTile(other, work);
+    await pool.close();
+    expect((await outcomes).map(({ status }) => status)).toContain('rejected');
+  });
 });

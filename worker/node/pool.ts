@@ -76,10 +76,16 @@ export function openPool(options: { readonly threads: number }): SolverPool {
     solve: (problem, tile, { signal } = {}) => solve('solve', { problem, tile, signal }),
     solveBody: (problem, tile, { signal, form }) => solve(`solve-${form}`, { problem, tile, signal }),
     close: () => {
-      closing ??= piscina.destroy();
+      closing ??= destroy(piscina);
       return closing;
     },
   };
+}
+
+/** Ends the threads. A reply that is on its way just then is nobody's, and Piscina (5.3.2) would throw it as an uncaught error. */
+function destroy(piscina: Piscina): Promise<void> {
+  piscina.on('error', () => undefined);
+  return piscina.destroy();
 }
 
 /**
