@@ -83,6 +83,8 @@ interface Route {
   readonly handle: Handler;
 }
 
+/** A proxy in between must not wait for more before it hands lines on. */
+const feedHeaders = { 'content-type': 'application/x-ndjson', 'x-accel-buffering': 'no' };
 const jobPath = '/api/jobs/([A-Za-z0-9][A-Za-z0-9_-]{0,63})';
 
 /** Returns the listener for requests. */
@@ -192,7 +194,7 @@ function routeTable({ backend, join, live }: RouteOptions): readonly Route[] {
       const open = live(request, url);
       return open === null
         ? refusal(503, 'Cannot take another viewer now: try again in a minute', { 'retry-after': '60' })
-        : { status: 200, body: open, headers: { 'content-type': 'application/x-ndjson' } };
+        : { status: 200, body: open, headers: feedHeaders };
     }),
     route('GET', '/api/blobs/([0-9a-f]{64})', 'fetch', async ({ id }) =>
       found(await backend.blob(id), `blob ${id}`),

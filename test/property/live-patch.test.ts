@@ -26,7 +26,6 @@ describe('a patch', () => {
         states.slice(1).forEach((next, index) => {
           const patch = diffJson(states[index], next);
           followed = patch === undefined ? followed : applyPatch(followed, overTheWire(patch));
-          expect(JSON.stringify(followed)).toBe(JSON.stringify(applyPatch(followed, undefined)));
           expect(followed).toEqual(overTheWire(next));
         });
         expect(Object.keys(Object.prototype)).toEqual([]);

@@ -113,7 +113,7 @@ function reportReader(engine: Shown['engine']): LiveSources['reportOf'] {
     const [oldest] = reports.keys();
     if (reports.size >= reportsMax && oldest !== undefined) reports.delete(oldest);
     reports.set(summaryBlob, null);
-    // A report that cannot be read or parsed is one that is not known; the job's own page of the log says more.
+    // One that cannot be read is not shown; a job whose ticket is lost is submitted again anyway.
     read(summaryBlob).catch(() => undefined);
     return null;
   };
