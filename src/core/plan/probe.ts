@@ -57,7 +57,7 @@ const priorTrials = 200;
 
 /** A layer's nonzero weights, as a probe needs them. One pass over the weights for all probes of a layer. */
 export interface WeightCensus {
-  /** What a probe draws its targets from. */
+  /** What a probe draws its targets from: the weights themselves where none is 0. */
   readonly population: Float64Array;
   /** How many weights each neuron has in each bucket of sizes; shape [neurons, buckets]. */
   readonly bucketCounts: Int32Array;
@@ -67,17 +67,24 @@ export interface WeightCensus {
 export function weightCensus(view: LayerView): WeightCensus {
   const { neurons, weights, weightMax } = view;
   const size = view.channels * view.taps;
-  const population = new Float64Array(weights.length);
   const bucketCounts = new Int32Array(neurons * bucketCount);
   let found = 0;
   for (let index = 0; index < weights.length; index++) {
     const weight = weights[index] ?? 0;
     if (weight === 0) continue;
-    population[found++] = weight;
+    found++;
     const place = Math.floor(index / size) * bucketCount + bucketOf(weight, weightMax);
     bucketCounts[place] = (bucketCounts[place] ?? 0) + 1;
   }
-  return { population: population.slice(0, found), bucketCounts };
+  return { population: found === weights.length ? weights : nonzero(weights, found), bucketCounts };
+}
+
+/** Not `filter`, which keeps what it has found as objects until it knows how many they are. */
+function nonzero(weights: Float64Array, count: number): Float64Array {
+  const found = new Float64Array(count);
+  let place = 0;
+  for (const weight of weights) if (weight !== 0) found[place++] = weight;
+  return found;
 }
 
 /** What a probe draws its targets from. */
