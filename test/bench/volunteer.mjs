@@ -198,8 +198,9 @@ async function measureRates(setting) {
   const page = await context.newPage();
   await page.goto(`${coordinator.url}/volunteer`);
   const { problem } = layer;
-  await page.evaluate(startThread, { url: await solverUrl(), problem: plain(problem) });
-  const [thread] = workerThreads();
+  const before = workerThreads();
+  await page.evaluate(startThread, { url: solverUrl(), problem: plain(problem) });
+  const [thread] = workerThreads().filter((each) => !before.includes(each));
   const [inPage, native] = [
     { wallMs: 0, processorMs: 0 },
     { wallMs: 0, processorMs: 0 },
@@ -229,7 +230,7 @@ async function measureRates(setting) {
   return { inPage: ratesOf(inPage), native: ratesOf(native) };
 }
 
-async function solverUrl() {
+function solverUrl() {
   const folder = new URL('../../dist/pages/volunteer/assets/', import.meta.url);
   const name = readdirSync(folder).find((file) => file.startsWith('solver-thread-'));
   return `/volunteer/assets/${name}`;

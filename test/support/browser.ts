@@ -1,7 +1,7 @@
 /** Chromium, driven by Playwright: Debian's, or the one that the variable CHROMIUM names. Tests that need it are skipped where it is missing. */
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { existsSync, mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import axe from 'axe-core';
 import {
   type Browser,
   type BrowserContext,
@@ -22,7 +22,6 @@ const args = [
   '--disable-sync',
 ];
 const screenshots = fileURLToPath(new URL('../browser/screenshots/', import.meta.url));
-const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 
 /** Whether there is a browser; if not, says so once. */
 export const hasBrowser: boolean = existsSync(executablePath);
@@ -71,15 +70,15 @@ export function watch(page: Page): WatchedPage {
 /** Returns what axe-core finds wrong with the page, one line each. */
 export async function accessibilityFaults(page: Page): Promise<string[]> {
   // As an expression over the debugger's connection: the page's own policy would take no script from us.
-  await page.evaluate(readFileSync(axe, 'utf8'));
+  await page.evaluate(axe.source);
   return page.evaluate(async () => {
     interface Finding {
       readonly id: string;
       readonly help: string;
       readonly nodes: readonly { readonly target: readonly unknown[] }[];
     }
-    const { axe } = globalThis as unknown as { axe: { run(): Promise<{ violations: readonly Finding[] }> } };
-    const { violations } = await axe.run();
+    const page = globalThis as unknown as { axe: { run(): Promise<{ violations: readonly Finding[] }> } };
+    const { violations } = await page.axe.run();
     return violations.map(
       ({ id, help, nodes }) => `${id}: ${help} (${nodes.map(({ target }) => target.join(' '))})`,
     );
