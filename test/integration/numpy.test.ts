@@ -10,6 +10,7 @@ import { encodeNetwork } from '../../src/core/format/network-file.ts';
 import { encodeTicket } from '../../src/core/format/ticket-file.ts';
 import type { Ticket } from '../../src/core/ticket/ticket.ts';
 import { collect, exportBytes, inputsOf } from '../support/exported.ts';
+import { kernelSolver, searchInProcess } from '../support/in-process-search.ts';
 import { hasNumpy, numpyBytes } from '../support/python.ts';
 import {
   sampleNames,
@@ -78,6 +79,12 @@ describe.skipIf(!hasNumpy)('NumPy', () => {
     const line = 'not sound: export, source layer 2: ';
     expect(judge(sample, sample.ticket, flipped)).toEqual({ status: 1, line: `${line}mask\n` });
     expect(judge(sample, sample.ticket, nudged)).toEqual({ status: 1, line: `${line}biases\n` });
+  });
+
+  it('says that it does not check a ticket of the 2L construction, rather than that it is not sound', async () => {
+    const sample = sampleOf(samples, 'dense ReLU');
+    const { ticket } = await searchInProcess(sample.network, { construction: '2L' }, await kernelSolver());
+    expect(judge(sample, ticket)).toEqual({ status: 2, line: 'not checked: the 2L construction\n' });
   });
 
   it('runs the networks on inputs that are given', () => {

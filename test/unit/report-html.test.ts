@@ -61,6 +61,7 @@ describe('the report', () => {
     const { document } = parseHTML(reportHtml({ ...run, ticket: found.ticket }));
     expect(document.querySelectorAll('figure > svg')).toHaveLength(3);
     expect(document.querySelectorAll('.scroll tbody tr')).toHaveLength(network.layers.length);
+    expect(document.body.textContent).not.toContain('check_ticket.py');
   });
 
   it('says so where there are no residuals, no images, or no verdict', () => {

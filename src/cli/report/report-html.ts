@@ -214,19 +214,25 @@ function sampleFigure(
 <figcaption>input ${index + 1}: ${classes}; largest difference ${formatNumber(difference)}</figcaption></figure>`;
 }
 
-function checking({ summary, target, options, folder }: ReportRun): string {
-  const ticket = join(folder, runFiles.ticket);
-  const files = { ticket, target: target.path };
-  const paths = `${quote(fromHere(ticket))} --target ${quote(fromHere(target.path))}`;
+function checking({ summary, ticket, target, options, folder }: ReportRun): string {
+  const path = join(folder, runFiles.ticket);
+  const paths = `${quote(fromHere(path))} --target ${quote(fromHere(target.path))}`;
+  const numpy = [
+    `npx tombola export ${paths} --format target --out target.safetensors`,
+    `python3 test/numpy/check_ticket.py ${quote(fromHere(path))} target.safetensors`,
+  ];
+  // The script does not know the 2L construction.
+  const isForNumpy = ticket.deeperUnivariates.length === 0;
+  const commands = [
+    `npx tombola export ${paths} --format onnx --out ticket.onnx`,
+    ...(isForNumpy ? numpy : []),
+  ];
   return `<section>
 <h2>Check it yourself</h2>
 <p>With Tombola, from the seed and the bits alone:</p>
-<pre><code>${escaped(verifyCommand(files, options))}</code></pre>
-<p>With other software: export the ticket to PyTorch, ONNX Runtime or NumPy, or let a short NumPy script without any of Tombola's code rebuild the
-random network and check every block.</p>
-<pre><code>${escaped(`npx tombola export ${paths} --format onnx --out ticket.onnx
-npx tombola export ${paths} --format target --out target.safetensors
-python3 test/numpy/check_ticket.py ${quote(fromHere(ticket))} target.safetensors`)}</code></pre>
+<pre><code>${escaped(verifyCommand({ ticket: path, target: target.path }, options))}</code></pre>
+<p>With other software: export the ticket to PyTorch, ONNX Runtime or NumPy${isForNumpy ? ', or let a short NumPy script without any of Tombola’s code rebuild the random network and check every block' : ''}.</p>
+<pre><code>${escaped(commands.join('\n'))}</code></pre>
 <table class="facts">
 <tr><td>ticket</td><td>${formatBytes(summary.ticketBytes)}</td></tr>
 <tr><td>its SHA-256</td><td><code>${summary.ticketSha256}</code></td></tr>

@@ -40,10 +40,7 @@ export class LayerMerge {
   private readonly known = new Set<string>();
   private missedRows = 0;
 
-  /**
-   * @param wanted the most copies each neuron gets from all tiles; shape [neurons].
-   * @param allocate gives the memory for the masks, zeroed.
-   */
+  /** `wanted` is the most copies each neuron gets from all tiles, shape [neurons]; `allocate` gives the memory for the masks, zeroed. */
   constructor({
     wanted,
     rowBytes,
