@@ -322,3 +322,23 @@ test.skipIf(!hasOpenssl)('over TLS, only a certificate that is trusted will do',
   expect(JSON.parse(stdout).workers).toHaveLength(1);
   await endAll();
 });
+
+describe('a coordinator for volunteers', () => {
+  test('serves their page when it is told to, and says where', async () => {
+    const { process, url } = await startCoordinator('open', '--volunteers');
+    expect((await fetch(`${url}/volunteer`)).status).toBe(200);
+    expect((await fetch(`${url}/join`, { method: 'POST' })).status).toBe(201);
+    expect((await end(process, 'SIGTERM')).stdout).toContain(`lend a browser at ${url}/volunteer`);
+  });
+
+  test('does not unless it is told', async () => {
+    const { url } = await startCoordinator('shut');
+    expect((await fetch(`${url}/volunteer`)).status).toBe(404);
+    expect((await fetch(`${url}/join`, { method: 'POST' })).status).toBe(403);
+  });
+
+  test('names only gateways that workers can connect to', async () => {
+    const args = ['serve', '--data', 'odd', '--port', '0', '--gateway', 'ftp://example.org'];
+    expect(await refusal(2, args)).toMatch(/Cannot connect to ftp:\/\/example\.org.*expected a URL like wss/);
+  });
+});

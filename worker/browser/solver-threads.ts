@@ -66,6 +66,8 @@ class Threads {
   }
 
   solve(problem: LayerProblem, tile: Tile): TileAtWork {
+    if (this.all.size === 0)
+      return { solved: Promise.reject(new Error('no solver is left')), cancel: () => undefined };
     const id = this.taskCount++;
     const solved = new Promise<SolvedBody>((resolve, reject) => {
       this.queue.push({ id, problem, tile, resolve, reject });
