@@ -130,8 +130,14 @@ function pointPlot(points: readonly Point[], spec: PlotSpec): string {
   const along = points.toSorted((a, b) => a.x - b.x);
   const lines =
     spec.isComparison === true
-      ? Plot.line(ends, { x: Plot.identity, y: Plot.identity, stroke: '#999', strokeDasharray: '4 4' })
-      : Plot.line(along, { x: 'x', y: 'y', stroke: 'series', strokeWidth: 1.5 });
+      ? Plot.line(ends, {
+          x: Plot.identity,
+          y: Plot.identity,
+          z: null,
+          stroke: '#999',
+          strokeDasharray: '4 4',
+        })
+      : Plot.line(along, { x: 'x', y: 'y', z: 'series', stroke: 'series', strokeWidth: 1.5 });
   return draw(spec.title, series, {
     x: { label: spec.x.label, type: spec.scales, nice: true, labelAnchor: 'center', ...ticksOf(spec, 'x') },
     y: {
