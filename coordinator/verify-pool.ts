@@ -25,7 +25,7 @@ export interface VerifyPoolOptions {
   readonly ticket: Ticket;
   readonly network: Network;
   readonly threads: number;
-  /** With the readable verifier alone, about ten times as slow; by default the fast one looks first. */
+  /** With the readable verifier alone, about five times as slow; by default the fast one looks first. */
   readonly isReadable?: boolean | undefined;
 }
 

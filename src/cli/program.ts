@@ -95,7 +95,7 @@ function addTicketCommands({ add, run }: Adder): void {
     {
       name: 'readable',
       value: null,
-      help: 'check residuals in plain TypeScript alone, about ten times as slow',
+      help: 'check residuals in plain TypeScript alone, about five times as slow',
     },
     ...dataOptions,
     ...scalingOptions,

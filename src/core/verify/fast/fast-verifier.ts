@@ -1,5 +1,5 @@
 /**
- * The fast verifier: checks rows about ten times as fast as the readable one, with code of its own. It may only say that nothing is
+ * The fast verifier: checks rows about five times as fast as the readable one, with code of its own. It may only say that nothing is
  * wrong; where it does not, the readable verifier decides, and says what is wrong.
  */
 import type { LayerProblem } from '../../plan/tile.ts';
