@@ -3,7 +3,14 @@ import { describe, expect, it } from 'vitest';
 import type { JobView } from '../../src/core/protocol/search-view.ts';
 import { Contribution } from '../../worker/browser/contribution.ts';
 import { pauseReason } from '../../worker/browser/pause.ts';
-import { jobName, percentWords, shortNumber, shownJob, statusWords } from '../../worker/browser/words.ts';
+import {
+  jobName,
+  percentWords,
+  progressWords,
+  shortNumber,
+  shownJob,
+  statusWords,
+} from '../../worker/browser/words.ts';
 
 describe('a contribution', () => {
   it('counts tiles and their blocks once the coordinator has them', () => {
@@ -86,6 +93,16 @@ describe('the words', () => {
     [7.2e9, '7.20 G'],
   ])('for %d are %s', (value, words) => {
     expect(shortNumber(value)).toBe(words);
+  });
+
+  it('say how far a job is', () => {
+    const layers = [{ name: 'dense', copies: 1, copiesWanted: 2 }];
+    expect(progressWords(job)).toBe('Being planned');
+    expect(progressWords({ ...job, layers, share: 0.5 })).toBe('50 % solved');
+    expect(progressWords({ ...job, layers, share: 0.5, secondsLeft: 90 })).toBe(
+      '50 % solved, about 90 s left at this rate',
+    );
+    expect(progressWords({ ...job, layers, share: 1, secondsLeft: 0 })).toMatch(/^All solved/);
   });
 
   it('are sentences for every state', () => {

@@ -1,9 +1,8 @@
 /** The volunteer page's parts. */
 import type { JSX } from 'preact';
-import { formatSeconds } from '../../src/core/format-number.ts';
 import { Picture } from './picture.tsx';
 import type { Volunteer } from './volunteer.ts';
-import { jobName, percentWords, shortNumber, shownJob, statusWords } from './words.ts';
+import { jobName, progressWords, shortNumber, shownJob, statusWords } from './words.ts';
 
 interface PartProps {
   readonly volunteer: Volunteer;
@@ -42,9 +41,7 @@ function SearchCard({ volunteer }: PartProps): JSX.Element {
           <p class="job-name">{jobName(job)}</p>
           <Picture job={job} ownBlocks={volunteer.contribution.value.blocks} />
           <p class="quiet">
-            {job.layers.length === 0 ? 'Being planned' : `${percentWords(job.share)} solved`}
-            {job.secondsLeft === null ? '' : `, about ${formatSeconds(job.secondsLeft)} left at this rate`}.
-            Helping now:{' '}
+            {progressWords(job)}. Helping now:{' '}
             {search?.volunteerCount === 1 ? 'one browser' : `${search?.volunteerCount ?? 0} browsers`}
             {search?.workerCount ? ` and ${search.workerCount} of the coordinator’s own workers` : ''}.
             {others > 0 ? ` ${others === 1 ? 'Another job is' : `${others} more jobs are`} waiting.` : ''}

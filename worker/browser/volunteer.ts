@@ -186,7 +186,8 @@ export class Volunteer {
     }
     const status = this.currentStatus();
     if (JSON.stringify(status) !== JSON.stringify(this.status.value)) this.status.value = status;
-    this.contribution.value = this.counted.read(performance.now());
+    const figures = this.counted.read(performance.now());
+    this.contribution.value = run === undefined ? { ...figures, blocksPerSecond: 0 } : figures;
   }
 
   private currentStatus(): Status {

@@ -1,4 +1,5 @@
 /** What the page says, in words. */
+import { formatSeconds } from '../../src/core/format-number.ts';
 import type { JobView, SearchView } from '../../src/core/protocol/search-view.ts';
 import type { PauseReason } from './pause.ts';
 import type { Status } from './volunteer.ts';
@@ -43,6 +44,14 @@ export function shownJob(search: SearchView | null | undefined, job: string | nu
 /** Returns a job's name for a heading. */
 export function jobName({ name }: JobView): string {
   return name.trim() === '' ? 'A search without a name' : name;
+}
+
+/** Returns how far a job is. */
+export function progressWords({ layers, share, secondsLeft }: JobView): string {
+  if (layers.length === 0) return 'Being planned';
+  if (share === 1) return 'All solved, being put together and verified';
+  const left = secondsLeft === null ? '' : `, about ${formatSeconds(secondsLeft)} left at this rate`;
+  return `${percentWords(share)} solved${left}`;
 }
 
 /** Returns a number of two or three figures: 830, 4.1 k, 2.35 M. */
