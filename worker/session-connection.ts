@@ -191,7 +191,11 @@ function learnGateways(session: Session, urls: readonly string[]): void {
   const current = session.gateways[session.gateway];
   if (urls.length > 0 && current !== undefined) {
     const kept = new Set([...session.options.gateways, ...urls, current.url]);
-    session.gateways.splice(0, session.gateways.length, ...session.gateways.filter(({ url }) => kept.has(url)));
+    session.gateways.splice(
+      0,
+      session.gateways.length,
+      ...session.gateways.filter(({ url }) => kept.has(url)),
+    );
     session.gateway = session.gateways.indexOf(current);
   }
   for (const url of urls) {

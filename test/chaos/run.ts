@@ -10,6 +10,7 @@
  *   --second-owner                       a hundred others try to open the directory of a coordinator
  *   --cluster [--tiles N] [--kills N]    commits to three NATS servers, and gateways over them, while servers, gateways and
  *                                        workers are killed; needs nats-server
+ *   --cluster-gateways [--kills N]       only the gateways
  */
 import { parseArgs } from 'node:util';
 import { failpoints } from './failpoints.ts';
@@ -18,6 +19,7 @@ import { makeJob } from './jobs.ts';
 import { killCycles } from './kill-cycles.ts';
 import { raceCommits, raceUnconfirmed } from './nats/commits.ts';
 import { gatewayDeath, gatewayKills } from './nats/gateways.ts';
+import { gatewayLoad } from './nats/load.ts';
 import { pausedCoordinator, pausedWorker } from './pauses.ts';
 import { sameBytes } from './same-bytes.ts';
 import { secondOwner } from './second-owner.ts';
@@ -34,6 +36,7 @@ const { values } = parseArgs({
     'full-disk': { type: 'boolean', default: false },
     'second-owner': { type: 'boolean', default: false },
     cluster: { type: 'boolean', default: false },
+    'cluster-gateways': { type: 'boolean', default: false },
     tiles: { type: 'string', default: '10000' },
   },
 });
@@ -54,12 +57,15 @@ if (values.cluster) {
   await scenario('a harness that does not wait for commits is caught', () =>
     raceUnconfirmed({ tiles, onStep: onCycle }),
   );
+}
+if (values.cluster || values['cluster-gateways']) {
   const job = await makeJob(Number(values.seed), 400);
   const kills = Number(values.kills ?? 20);
   const common = { job, seed: Number(values.seed), onStep: onCycle };
   await scenario('one gateway over NATS', () => gatewayKills({ ...common, gateways: 1, kills: 0 }));
   await scenario('three gateways over NATS', () => gatewayKills({ ...common, gateways: 3, kills }));
-  await scenario("a gateway's death", () => gatewayDeath(job, onCycle));
+  await scenario("a gateway's death", () => gatewayDeath(job));
+  await scenario('load of one gateway and of two', () => gatewayLoad(job));
 } else if (values.kills !== undefined) {
   const [kills, seed, workers] = [Number(values.kills), Number(values.seed), Number(values.workers)];
   await scenario('kills', () => killCycles({ kills, seed, workers, onCycle }));

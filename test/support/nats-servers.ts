@@ -17,8 +17,8 @@ export interface NatsServer {
   start(): Promise<void>;
   /** kill -9; resolves when it is gone. */
   kill(): Promise<void>;
-  /** Stops and continues it (SIGSTOP, SIGCONT). */
-  signal(signal: NodeJS.Signals): void;
+  /** Its process; undefined while it does not run. */
+  pid(): number | undefined;
 }
 
 /** Servers that replicate each other. */
@@ -110,7 +110,7 @@ function serverOf(options: { name: string; file: string; client: number; monitor
       ending.kill('SIGKILL');
       await ended;
     },
-    signal: (signal) => void child?.kill(signal),
+    pid: () => child?.pid,
   };
 }
 

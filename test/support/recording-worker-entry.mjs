@@ -1,5 +1,6 @@
 // A worker that writes every acknowledgement it gets to a file, before it acts on it: node recording-worker-entry.mjs
-// '{"urls": […], "log": FILE}'. Lines are `job tile outcome`.
+// '{"urls": […], "log": FILE}'. Lines are `job tile outcome`
+// and the time in milliseconds since 1970.
 import { appendFileSync } from 'node:fs';
 import { decodeGatewayMessage } from '../../dist/src/core/protocol/codec.js';
 import { runWorker } from '../../dist/worker/node/run-worker.js';
@@ -13,7 +14,7 @@ const recorded = (url, listener) =>
     onMessage: (bytes) => {
       const message = decodeGatewayMessage(bytes);
       if (message.kind === 'committed')
-        appendFileSync(log, `${message.job} ${message.tile} ${message.outcome}\n`);
+        appendFileSync(log, `${message.job} ${message.tile} ${message.outcome} ${Date.now()}\n`);
       listener.onMessage(bytes);
     },
   });

@@ -51,8 +51,8 @@ export class Swarm {
     }
   }
 
-  startWorker(index: number): void {
-    this.workers[index] = startEntry('recording-worker-entry.mjs', { urls: this.urls, log: this.log });
+  startWorker(index: number, urls: readonly string[] = this.urls): void {
+    this.workers[index] = startEntry('recording-worker-entry.mjs', { urls, log: this.log });
   }
 
   /** Names of all acknowledged tiles, `job tile`. */
@@ -61,11 +61,10 @@ export class Swarm {
     return new Set(lines.map((line) => line.split(' ').slice(0, 2).join(' ')));
   }
 
-  /** How often a tile was acknowledged as new. */
-  newCount(): number {
-    return readFileSync(this.log, 'utf8')
-      .split('\n')
-      .filter((line) => line.endsWith(' new')).length;
+  /** Times of all acknowledgements, in milliseconds since 1970. */
+  times(): number[] {
+    const lines = readFileSync(this.log, 'utf8').split('\n').slice(0, -1);
+    return lines.map((line) => Number(line.split(' ')[3]));
   }
 
   /** Throws where something that a worker was told is durable is not in the engine; returns how many were looked for. */
@@ -112,6 +111,8 @@ export class Swarm {
 export interface GatewayReport {
   readonly gateways: number;
   readonly kills: Readonly<Record<'server' | 'gateway' | 'worker', number>>;
+  /** Kills after which something was still acknowledged. */
+  readonly midJobKills: number;
   readonly sha256: string;
   readonly acknowledged: number;
   readonly seconds: number;
@@ -133,43 +134,54 @@ export async function gatewayKills(options: {
     for (let index = 0; index < options.gateways; index++) await swarm.startGateway(index);
     for (let index = 0; index < 2; index++) swarm.startWorker(index);
     const id = await submit(swarm.urls[0] ?? '', options.job);
+    const restarts = { server: Promise.resolve(), gateway: Promise.resolve(), worker: Promise.resolve() };
+    const acknowledgedAt: number[] = [];
     for (let kill = 0; kill < options.kills; kill++) {
-      await whenProgress(swarm, random);
       const kind = (['server', 'gateway', 'worker'] as const)[kill % 3] ?? 'server';
+      await whenProgress(swarm, random);
+      await restarts[kind];
       kills[kind]++;
-      options.onStep(`${swarm.acknowledged().size} acknowledged; kill a ${kind}`);
-      await killOne(swarm, kind, random);
+      acknowledgedAt.push(swarm.acknowledged().size);
+      options.onStep(`${acknowledgedAt.at(-1)} acknowledged; kill a ${kind}`);
+      restarts[kind] = (await killOne(swarm, kind, random)).restarted;
     }
+    await Promise.all(Object.values(restarts));
     const sha256 = await checkTicket(await swarm.liveUrl(id), id, options.job);
     const acknowledged = await swarm.checkStore();
+    const midJobKills = acknowledgedAt.filter((count) => count < acknowledged).length;
     const seconds = (performance.now() - startMs) / 1000;
-    return { gateways: options.gateways, kills, sha256, acknowledged, seconds };
+    return { gateways: options.gateways, kills, midJobKills, sha256, acknowledged, seconds };
   } finally {
     await swarm.close();
   }
 }
 
-async function killOne(swarm: Swarm, kind: 'server' | 'gateway' | 'worker', random: Random): Promise<void> {
+/** Returns what resolves when the victim has been started again: the rest goes on meanwhile. */
+async function killOne(
+  swarm: Swarm,
+  kind: 'server' | 'gateway' | 'worker',
+  random: Random,
+): Promise<{ readonly restarted: Promise<void> }> {
+  const pauseMs = random.between(0, 1500);
   if (kind === 'server') {
     const server = swarm.nats.servers[random.below(swarm.nats.servers.length)];
     await server?.kill();
-    await delay(random.between(0, 1500));
-    await server?.start();
-  } else if (kind === 'gateway') {
+    return { restarted: delay(pauseMs).then(() => server?.start()) };
+  }
+  if (kind === 'gateway') {
     const index = random.below(swarm.gateways.length);
     await swarm.gateways[index]?.end('SIGKILL');
-    await delay(random.between(0, 1500));
-    await swarm.startGateway(index);
-  } else {
-    const index = random.below(swarm.workers.length);
-    await swarm.workers[index]?.end('SIGKILL');
-    swarm.startWorker(index);
+    return { restarted: delay(pauseMs).then(() => swarm.startGateway(index)) };
   }
+  const index = random.below(swarm.workers.length);
+  await swarm.workers[index]?.end('SIGKILL');
+  swarm.startWorker(index);
+  return { restarted: Promise.resolve() };
 }
 
 /** Resolves after some acknowledgements, or a while without. */
 async function whenProgress(swarm: Swarm, random: Random): Promise<void> {
-  const wanted = swarm.acknowledged().size + random.below(8);
+  const wanted = swarm.acknowledged().size + random.below(20);
   const endMs = performance.now() + random.between(500, 5000);
   while (swarm.acknowledged().size < wanted && performance.now() < endMs) await delay(50);
 }
@@ -178,42 +190,40 @@ async function whenProgress(swarm: Swarm, random: Random): Promise<void> {
 export interface DeathReport {
   /** Until a worker of the dead gateway has a tile committed by another one. */
   readonly workersBackSeconds: number;
-  /** Until the last tile that the dead gateway held, without any of its workers left, was committed through another one. */
+  /** Until the last of the tiles that the dead gateway held was committed through another one, its worker being dead too. */
   readonly releasedSeconds: number;
   readonly ackSeconds: number;
 }
 
 /** Kills a gateway while it drives a job: once with its worker alive, once with its worker dead too. */
-export async function gatewayDeath(job: ChaosJob, onStep: (text: string) => void): Promise<DeathReport> {
+export async function gatewayDeath(job: ChaosJob): Promise<DeathReport> {
+  const workersBackSeconds = await afterDeath(job, {
+    withWorker: false,
+    read: (times) => Math.min(...times),
+  });
+  const releasedSeconds = await afterDeath(job, { withWorker: true, read: (times) => Math.max(...times) });
+  return { workersBackSeconds, releasedSeconds, ackSeconds: timing.ackMs / 1000 };
+}
+
+async function afterDeath(
+  job: ChaosJob,
+  { withWorker, read }: { withWorker: boolean; read: (times: readonly number[]) => number },
+): Promise<number> {
   const swarm = new Swarm(await startNats(3));
   try {
     for (const index of [0, 1]) await swarm.startGateway(index);
-    // A worker that knows the first gateway first.
-    swarm.startWorker(0);
-    const id = await submit(swarm.urls[0] ?? '', job);
-    await whenAcknowledged(swarm, 10);
-    const killedMs = performance.now();
-    await swarm.gateways[0]?.end('SIGKILL');
-    const [, second = ''] = swarm.urls;
-    await swarm.workers[0]?.said(new RegExp(`connected to ${second.replace('http', 'ws')}`));
-    await whenAcknowledged(swarm, swarm.acknowledged().size + 1);
-    const workersBackSeconds = (performance.now() - killedMs) / 1000;
-    onStep(`worker back after ${workersBackSeconds.toFixed(1)} s`);
-    await swarm.startGateway(0);
-    // One worker for each, and then none for the first.
-    swarm.workers[1] = startEntry('worker-entry.mjs', { urls: [swarm.urls[0]] });
-    await delay(1500);
-    const diedMs = performance.now();
-    await Promise.all([swarm.gateways[0]?.end('SIGKILL'), swarm.workers[1]?.end('SIGKILL')]);
+    const [first = '', second = ''] = swarm.urls;
+    const id = await submit(first, job);
+    swarm.startWorker(0, withWorker ? [first] : [first, second]);
+    while (swarm.acknowledged().size < 10) await delay(20);
+    const diedMs = Date.now();
+    const victims = [swarm.gateways[0], ...(withWorker ? [swarm.workers[0]] : [])];
+    for (const victim of victims) victim?.child.kill('SIGKILL');
+    if (withWorker) swarm.startWorker(1, [second]);
     await checkTicket(second, id, job);
-    const releasedSeconds = (performance.now() - diedMs) / 1000;
     await swarm.checkStore();
-    return { workersBackSeconds, releasedSeconds, ackSeconds: timing.ackMs / 1000 };
+    return (read(swarm.times().filter((time) => time > diedMs)) - diedMs) / 1000;
   } finally {
     await swarm.close();
   }
-}
-
-async function whenAcknowledged(swarm: Swarm, count: number): Promise<void> {
-  while (swarm.acknowledged().size < count) await delay(20);
 }

@@ -1,0 +1,89 @@
+/**
+ * What a result costs whom: processor time of gateways, NATS servers and workers per committed tile, with one gateway and with two.
+ * On a machine where all of them share the cores, wall time says nothing about gateways; processor time says which part is first
+ * at its limit where each has a machine of its own.
+ */
+import { readFileSync } from 'node:fs';
+import { startNats } from '../../support/nats-servers.ts';
+import { type ChaosJob, checkTicket, submit } from '../jobs.ts';
+import { Swarm } from './gateways.ts';
+
+/** Milliseconds of processor time per committed tile. */
+export interface LoadReport {
+  readonly tiles: number;
+  readonly tilesPerSecond: number;
+  readonly gatewaysMs: number;
+  /** Of the busiest gateway. */
+  readonly gatewayMsMax: number;
+  /** Of the three servers together, and of the busiest. */
+  readonly serversMs: number;
+  readonly serverMsMax: number;
+  readonly workersMs: number;
+}
+
+/** Runs the job with one gateway and with two, two workers each time. */
+export async function gatewayLoad(job: ChaosJob): Promise<{ one: LoadReport; two: LoadReport }> {
+  return { one: await loadOf(job, 1), two: await loadOf(job, 2) };
+}
+
+async function loadOf(job: ChaosJob, gateways: number): Promise<LoadReport> {
+  const swarm = new Swarm(await startNats(3));
+  try {
+    for (let index = 0; index < gateways; index++) await swarm.startGateway(index);
+    const id = await submit(swarm.urls[0] ?? '', job);
+    // Each worker begins with a gateway of its own; the job is being planned meanwhile.
+    const urls = [...swarm.urls];
+    for (let index = 0; index < 2; index++) {
+      swarm.urls.splice(
+        0,
+        swarm.urls.length,
+        ...urls.slice(index % gateways),
+        ...urls.slice(0, index % gateways),
+      );
+      swarm.startWorker(index);
+    }
+    swarm.urls.splice(0, swarm.urls.length, ...urls);
+    while (swarm.acknowledged().size === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    const of = {
+      gateways: pidsOf(swarm.gateways.map((gateway) => gateway?.child.pid)),
+      servers: pidsOf(swarm.nats.servers.map((server) => server.pid())),
+      workers: pidsOf(swarm.workers.map((worker) => worker.child.pid)),
+    };
+    const before = { startMs: performance.now(), tiles: swarm.acknowledged().size, ...timesOf(of) };
+    const total = before.tiles + 300;
+    while (swarm.acknowledged().size < total) await new Promise((resolve) => setTimeout(resolve, 5));
+    const after = timesOf(of);
+    const tiles = swarm.acknowledged().size - before.tiles;
+    const seconds = (performance.now() - before.startMs) / 1000;
+    await checkTicket(urls[0] ?? '', id, job);
+    const per = (key: keyof typeof of): number[] =>
+      after[key].map((ms, index) => (ms - (before[key][index] ?? 0)) / tiles);
+    const sum = (values: readonly number[]): number => values.reduce((all, value) => all + value, 0);
+    return {
+      tiles,
+      tilesPerSecond: tiles / seconds,
+      gatewaysMs: sum(per('gateways')),
+      gatewayMsMax: Math.max(...per('gateways')),
+      serversMs: sum(per('servers')),
+      serverMsMax: Math.max(...per('servers')),
+      workersMs: sum(per('workers')),
+    };
+  } finally {
+    await swarm.close();
+  }
+}
+
+function pidsOf(pids: readonly (number | undefined)[]): number[] {
+  return pids.filter((pid) => pid !== undefined);
+}
+
+function timesOf<Key extends string>(pids: Readonly<Record<Key, readonly number[]>>): Record<Key, number[]> {
+  const entries = Object.entries<readonly number[]>(pids).map(([key, of]) => [key, of.map(processorMs)]);
+  return Object.fromEntries(entries) as Record<Key, number[]>;
+}
+
+/** User and system time of a process, in ticks of 10 ms (proc(5)). */
+function processorMs(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+  return 10 * (Number(fields[11]) + Number(fields[12]));
+}
