@@ -158,7 +158,7 @@ async function openService(
     engine,
     checks,
     solver,
-    leaseKey: cluster?.leaseKey ?? (() => ownKey),
+    leaseKey: () => cluster?.leaseKey() ?? ownKey,
     checkOneIn: options.checkOneIn ?? checkOneInDefault,
     form: 'coded',
     isRunning: (job) => jobs?.stateOf(job)?.state === 'running',

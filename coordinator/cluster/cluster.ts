@@ -21,18 +21,21 @@
  */
 import { randomUUID } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
-import { feedLayersMax, jobClaimMs, workAckMs, workAuditMs } from '../../src/core/limits.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { TombolaError } from '../../src/core/errors.ts';
+import { feedLayersMax, jobClaimMs, natsOpenMsMax, workAckMs, workAuditMs } from '../../src/core/limits.ts';
 import { openCells } from '../engine/nats/cells.ts';
-import { openNatsLink, parseNatsAddress } from '../engine/nats/connection.ts';
+import { type NatsLink, openNatsLink, parseNatsAddress } from '../engine/nats/connection.ts';
 import { type NatsEngine, openNatsEngine } from '../engine/nats/nats-engine.ts';
 import { checkServers, monitorsOf } from '../engine/nats/server-check.ts';
-import { signalsOf } from '../engine/nats/signals.ts';
-import { openWorkStream } from '../engine/nats/work-stream.ts';
+import { type Signals, signalsOf } from '../engine/nats/signals.ts';
+import { openWorkStream, type WorkStream } from '../engine/nats/work-stream.ts';
 import type { Adoption } from '../gateway/adoption.ts';
 import type { Log } from '../gateway/log.ts';
 import type { JobSharing } from '../jobs/job-sharing.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import type { LedgerPort } from '../jobs/ledger-port.ts';
+import type { LeaseClaim } from '../tokens.ts';
 import { GatewayList } from './gateway-list.ts';
 import { JobClaims } from './job-claims.ts';
 import { JobsFollower, progressTeller } from './jobs-follower.ts';
@@ -76,6 +79,11 @@ export interface Cluster extends Adoption {
   close(): Promise<void>;
 }
 
+/** What is being written when a coordinator ends gets this long. */
+const closeMsMax = 2000;
+
+const openRetryMs = 1000;
+
 /** The bucket of all cells that are not jobs. */
 export const stateBucket = 'tombola-state';
 
@@ -84,73 +92,196 @@ export const stateBucket = 'tombola-state';
  * @throws TombolaError (misuse) when they cannot be relied on, (failure) when they cannot be reached.
  */
 export async function openCluster(options: ClusterOptions, log: Log): Promise<Cluster> {
-  const { replicas, monitors, claimMs = jobClaimMs, ackMs = workAckMs } = options;
+  const { replicas, monitors } = options;
   const address = parseNatsAddress(options.address);
   if (monitors === null) log('engine-unchecked', { servers: address.servers.join(',') });
   else await checkServers({ monitors: monitors ?? monitorsOf(address.servers), replicas });
-  const link = await openNatsLink(address);
+  const cluster = new NatsCluster(await openNatsLink(address), options, log);
+  const endMs = nowMs() + natsOpenMsMax;
   try {
-    const nowMs = (): number => performance.now();
-    const gateway = randomUUID();
-    const onTrouble = (reason: string): void => log('engine-trouble', { reason });
+    for (;;) {
+      const trouble = await cluster.open();
+      if (trouble === null) return cluster;
+      if (nowMs() > endMs) throw trouble;
+      log('engine-trouble', { reason: trouble.message });
+      await delay(openRetryMs);
+    }
+  } catch (error) {
+    await cluster.close();
+    throw error;
+  }
+}
+
+/** What this gateway has of its own. */
+interface Own {
+  readonly jobs: Jobs;
+  readonly feed: WorkFeed;
+}
+
+/** What is shared, as it was opened. */
+interface Parts {
+  readonly engine: NatsEngine;
+  readonly work: WorkStream;
+  readonly signals: Signals;
+  readonly leaseKeys: LeaseKeys;
+  readonly quarantines: Quarantines;
+  readonly gateways: GatewayList;
+  readonly follower: JobsFollower;
+  readonly port: LedgerPort;
+  readonly sharing: JobSharing;
+}
+
+class NatsCluster implements Cluster {
+  private readonly link: NatsLink;
+  private readonly options: ClusterOptions;
+  private readonly gateway = randomUUID();
+  private readonly onTrouble: (reason: string) => void;
+  /** The last one first. */
+  private readonly closers: (() => unknown)[] = [];
+  private parts: Parts | undefined;
+  private own: Own | undefined;
+
+  constructor(link: NatsLink, options: ClusterOptions, log: Log) {
+    this.link = link;
+    this.options = options;
+    this.onTrouble = (reason) => log('engine-trouble', { reason });
+  }
+
+  /** Returns what is wrong with the servers at the moment; null when all is open. @throws TombolaError (misuse) what stays wrong. */
+  async open(): Promise<TombolaError | null> {
+    try {
+      await this.openParts();
+      return null;
+    } catch (error) {
+      if (!(error instanceof TombolaError) || error.kind === 'misuse') throw error;
+      await this.closeParts();
+      return error;
+    }
+  }
+
+  private async openParts(): Promise<void> {
+    const { link, gateway, onTrouble } = this;
+    const { replicas, ackMs = workAckMs, claimMs = jobClaimMs } = this.options;
     const engine = await openNatsEngine(link, { replicas });
+    this.closers.unshift(() => closeInTime(engine));
     const cells = await openCells(link, { bucket: stateBucket, replicas });
     const work = await openWorkStream(link, { replicas, ackMs });
     const signals = signalsOf(link);
     const leaseKeys = await LeaseKeys.open(cells);
+    this.closers.unshift(() => leaseKeys.close());
     const quarantines = new Quarantines(cells);
+    this.closers.unshift(() => quarantines.close());
     await quarantines.open();
     await quarantines.sweep();
     const gateways = new GatewayList({ cells, gateway, nowMs });
+    this.closers.unshift(() => gateways.close());
     await gateways.open();
-    let own: { jobs: Jobs; feed: WorkFeed } | undefined;
-    const onFree = (): void => own?.jobs.fill();
+    const onFree = (): void => this.own?.jobs.fill();
     const claims = new JobClaims({ cells, gateway, claimMs, nowMs, onFree });
+    this.closers.unshift(() => claims.close());
     await claims.open();
     const follower = new JobsFollower({ engine, work, signals, gateway, onTrouble });
-    return {
-      engine,
-      port: workPort({ link, engine, work, signals, auditMs: options.auditMs ?? workAuditMs, onTrouble }),
-      sharing: {
-        isFree: (job) => own !== undefined && claims.isFree(job),
-        claim: async (job) => {
-          const claim = await claims.claim(job);
-          if (claim !== null) follower.drove(job);
-          return claim;
-        },
-        tell: progressTeller({ signals, gateway, nowMs }),
-      },
-      gateways,
-      start: async ({ jobs, ...rest }) => {
-        const running = (): ReturnType<JobsFollower['running']> => follower.running();
-        const items = new ItemReader(engine.objects, feedLayersMax);
-        const common = { engine, work, items, signals, ackMs, nowMs, onTrouble };
-        const feed = new WorkFeed({ ...common, ...rest, jobs: running });
-        own = { jobs, feed };
-        await follower.open(jobs, (job) => feed.drop(job));
-        jobs.fill();
-      },
-      leaseKey: () => leaseKeys.current(),
-      isLease: (token, claim) => leaseKeys.accepts(token, claim),
-      quarantineMs: (worker) => quarantines.leftMs(worker),
-      tellQuarantine: (worker, ms) => quarantines.tell(worker, ms),
-      adopt: async (job, tile) => (await own?.feed.adopt(job, tile)) === true,
-      drain: async () => {
-        await own?.feed.close();
-      },
-      close: async () => {
-        await follower.close();
-        await own?.feed.close();
-        await gateways.close();
-        leaseKeys.close();
-        quarantines.close();
-        claims.close();
-        await engine.close();
-        await link.close();
-      },
-    };
-  } catch (error) {
-    await link.close();
-    throw error;
+    this.closers.unshift(() => follower.close());
+    const { auditMs = workAuditMs } = this.options;
+    const port = workPort({ link, engine, work, signals, auditMs, onTrouble });
+    const sharing = this.sharingBy({ claims, follower, signals });
+    this.parts = { engine, work, signals, leaseKeys, quarantines, gateways, follower, port, sharing };
   }
+
+  get engine(): NatsEngine {
+    return this.opened.engine;
+  }
+
+  get gateways(): GatewayList {
+    return this.opened.gateways;
+  }
+
+  get port(): LedgerPort {
+    return this.opened.port;
+  }
+
+  get sharing(): JobSharing {
+    return this.opened.sharing;
+  }
+
+  async start({ jobs, ledger, ledgerStatus }: Parameters<Cluster['start']>[0]): Promise<void> {
+    const { follower, engine } = this.opened;
+    const feed = new WorkFeed({
+      ...this.opened,
+      items: new ItemReader(engine.objects, feedLayersMax),
+      ledger,
+      ledgerStatus,
+      jobs: () => follower.running(),
+      ackMs: this.options.ackMs ?? workAckMs,
+      nowMs,
+      onTrouble: this.onTrouble,
+    });
+    this.closers.unshift(() => feed.close());
+    this.own = { jobs, feed };
+    await follower.open(jobs, (job) => feed.drop(job));
+    jobs.fill();
+  }
+
+  async adopt(job: string, tile: string): Promise<boolean> {
+    return (await this.own?.feed.adopt(job, tile)) === true;
+  }
+
+  leaseKey(): Uint8Array {
+    return this.opened.leaseKeys.current();
+  }
+
+  isLease(token: Uint8Array, claim: LeaseClaim): boolean {
+    return this.opened.leaseKeys.accepts(token, claim);
+  }
+
+  quarantineMs(worker: string): number {
+    return this.opened.quarantines.leftMs(worker);
+  }
+
+  tellQuarantine(worker: string, ms: number): void {
+    this.opened.quarantines.tell(worker, ms);
+  }
+
+  async drain(): Promise<void> {
+    await this.own?.feed.close();
+  }
+
+  async close(): Promise<void> {
+    await this.closeParts();
+    await this.link.close();
+  }
+
+  private async closeParts(): Promise<void> {
+    for (const close of this.closers.splice(0)) await close();
+  }
+
+  private sharingBy(parts: { claims: JobClaims; follower: JobsFollower; signals: Signals }): JobSharing {
+    const { claims, follower, signals } = parts;
+    return {
+      isFree: (job) => this.own !== undefined && claims.isFree(job),
+      claim: async (job) => {
+        const claim = await claims.claim(job);
+        if (claim !== null) follower.drove(job);
+        return claim;
+      },
+      tell: progressTeller({ signals, gateway: this.gateway, nowMs }),
+    };
+  }
+
+  private get opened(): Parts {
+    if (this.parts === undefined) throw new Error('Broken invariant: a cluster is opened before it is used');
+    return this.parts;
+  }
+}
+
+function nowMs(): number {
+  return performance.now();
+}
+
+/** Where the servers do not answer, nobody is to wait for them. */
+async function closeInTime(engine: NatsEngine): Promise<void> {
+  const late = new AbortController();
+  const soon = delay(closeMsMax, undefined, { signal: late.signal }).catch(() => undefined);
+  await Promise.race([engine.close(), soon]);
+  late.abort();
 }

@@ -1,6 +1,6 @@
 /**
  * The engine: what is durable. Jobs, tile results by compare-and-set, and blobs by content. Implemented over classic-level
- * (local-engine.ts), in memory with faults for the simulator, and later over NATS JetStream; one contract suite for all.
+ * (local-engine.ts), in memory with faults for the simulator, and over NATS JetStream (nats/nats-engine.ts); one contract suite for all.
  */
 
 /** A job as it is kept. */
@@ -19,7 +19,7 @@ export interface StoredJob {
 }
 
 /**
- * A durable store with a single owner.
+ * A durable store. It has a single owner, but for the one over NATS, which several coordinators share.
  * Every promise resolves only after what it wrote is durable (synced). A rejected write may or may not have happened: read it back,
  * or commit again. What is asked for one after the other is done in that order, whether or not the answer was waited for.
  * Names of jobs and tiles are 1 to 128 printable ASCII characters, without `/` and space; methods reject others as misuse.

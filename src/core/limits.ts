@@ -145,6 +145,8 @@ export const natsPieceBytes = 1 << 18;
 export const natsWritesMax = 128;
 /** Milliseconds that one commit goes on trying while NATS elects a leader (3 to 5 s were seen). */
 export const natsCommitMsMax = 15_000;
+/** Milliseconds that a coordinator waits for NATS servers when it starts: all of them may be starting too. */
+export const natsOpenMsMax = 60_000;
 /** Times a blob is read whose pieces have not come to the replica that is asked. */
 export const natsObjectReadAttemptsMax = 4;
 /** Milliseconds that a blob in a shared store may wait for the job that refers to it. */

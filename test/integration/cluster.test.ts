@@ -14,11 +14,11 @@ const relu = activationStep({ kind: 'relu' });
 const network: Network = {
   inputShape: [24],
   inputSteps: [],
-  layers: [denseLayer(24, 30, [relu]), denseLayer(30, 4)],
+  layers: [denseLayer(24, 60, [relu]), denseLayer(60, 4)],
 };
-/** About thirty tiles. */
+/** Some hundred small tiles: one or two seconds of work, so that something can happen meanwhile. */
 const options: PlanOptions = { ...defaultOptions, epsilon: 1e-3, rule: 'closest' };
-const tileBlocks = 100;
+const tileBlocks = 25;
 const submission = { network: encodeNetwork(network), options };
 /** Short, so that a test does not wait for what a dead gateway held. */
 const timing = { ackMs: 3000, claimMs: 1500, auditMs: 1000 };

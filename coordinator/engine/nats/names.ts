@@ -2,7 +2,7 @@
  * Names of ours as tokens of NATS subjects, keys and objects: letters, digits, `-` and `_` stay, any other character becomes `=` and
  * its code in two hexadecimal digits, so that no name has a dot or a wildcard and no two become one.
  */
-import { resultKey } from '../record.ts';
+import { jobKey } from '../record.ts';
 
 /** Returns a name of printable ASCII characters as one token. */
 export function tokenOf(name: string): string {
@@ -20,12 +20,17 @@ export function nameOfToken(token: string): string {
 
 /** Returns the token of a job. @throws TombolaError (misuse) when that is no name. */
 export function jobToken(job: string): string {
-  return tileTokens(job, 'any').slice(0, -'.any'.length);
+  checkName(job);
+  return tokenOf(job);
 }
 
 /** Returns `job.tile` as tokens. @throws TombolaError (misuse) when one of them is no name. */
 export function tileTokens(job: string, tile: string): string {
-  // The one place that knows what a name is.
-  resultKey(job, tile);
-  return `${tokenOf(job)}.${tokenOf(tile)}`;
+  checkName(tile);
+  return `${jobToken(job)}.${tokenOf(tile)}`;
+}
+
+/** The other engines' keys know what a name is. */
+function checkName(name: string): void {
+  jobKey(name);
 }

@@ -3,7 +3,7 @@
  *
  *   blob.<sha256>           what the engine's interface calls blobs
  *   result.<job>.<sha256>   results of tiles that are too large for one message
- *   spec.<job>.<digest>     layers of jobs at work, for the gateways that solve their tiles (coordinator/cluster)
+ *   spec.<job>.<digest>     layers, and large tiles, of jobs at work, for the gateways that have them solved (coordinator/cluster)
  *
  * Names that begin with a job are removed with it. A name says which bytes it must have, so what is read is checked against it.
  */
@@ -37,7 +37,7 @@ export interface ObjectBlobs {
   list(olderThanMs: number): Promise<readonly string[]>;
   remove(sha256: string): Promise<void>;
   readonly large: LargeResults;
-  /** Keeps something under a name until its job is removed; `check` says whether what is there is whole. */
+  /** Keeps a part of a job's work items until the job is over; see coordinator/cluster/work-item.ts. */
   putSpec(job: string, digest: string, bytes: Uint8Array): Promise<void>;
   readSpec(job: string, digest: string): Promise<Uint8Array | undefined>;
   removeSpecs(job: string): Promise<void>;

@@ -13,7 +13,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { headers } from '@nats-io/transport-node';
 import { failure } from '../../../src/core/errors.ts';
 import { natsCommitMsMax, natsInlineBytesMax } from '../../../src/core/limits.ts';
-import { openRecord, resultKey, resultRange, sealRecord } from '../record.ts';
+import { openRecord, resultKey, sealRecord } from '../record.ts';
 import { isConflict } from './conflict.ts';
 import type { NatsLink } from './connection.ts';
 import { jobToken, nameOfToken, tileTokens } from './names.ts';
@@ -134,7 +134,6 @@ class Results implements ResultStream {
   }
 
   async removeJob(job: string): Promise<void> {
-    resultRange(job);
     await this.link.guard('write to', () =>
       this.link.manager.streams.purge(resultStreamName, { filter: resultFilter(job) }),
     );

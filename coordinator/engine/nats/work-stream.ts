@@ -61,7 +61,6 @@ export async function openWorkStream(
   link: NatsLink,
   { replicas, ackMs }: { readonly replicas: number; readonly ackMs: number },
 ): Promise<WorkStream> {
-  const { manager, guard } = link;
   await ensureStream(link, {
     name: streamName,
     subjects: [`${subjectRoot}.>`],
@@ -69,7 +68,10 @@ export async function openWorkStream(
     max_msgs_per_subject: 1,
     num_replicas: replicas,
   });
-  const filterOf = (job: string): string => `${subjectRoot}.${jobToken(job)}.*`;
+  return { ...queuesOf(link, ackMs), ...itemsOf(link) };
+}
+
+function queuesOf({ manager, guard }: NatsLink, ackMs: number): Pick<WorkStream, 'open' | 'close' | 'jobs'> {
   return {
     open: (job) =>
       guard('open a queue of', async () => {
@@ -96,6 +98,12 @@ export async function openWorkStream(
         for await (const { name } of manager.consumers.list(streamName)) names.push(name);
         return names.map((name) => nameOfToken(name.slice(consumerPrefix.length)));
       }),
+  };
+}
+
+function itemsOf(link: NatsLink): Pick<WorkStream, 'put' | 'find' | 'waiting' | 'pull'> {
+  const { manager, guard } = link;
+  return {
     put: (job, tile, item) =>
       guard('queue a tile in', async () => {
         try {
@@ -128,6 +136,10 @@ const consumerPrefix = 'tiles-';
 
 function consumerOf(job: string): string {
   return consumerPrefix + jobToken(job);
+}
+
+function filterOf(job: string): string {
+  return `${subjectRoot}.${jobToken(job)}.*`;
 }
 
 function subjectOf(job: string, tile: string): string {

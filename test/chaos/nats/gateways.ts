@@ -45,7 +45,7 @@ export class Swarm {
         this.urls[index] = url;
         return;
       } catch (error) {
-        if (attempt === 20) throw error;
+        if (attempt === 5) throw error;
         await delay(500);
       }
     }
