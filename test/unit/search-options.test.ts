@@ -11,7 +11,14 @@ describe('search options', () => {
       {},
       { exact: 'true', seed: '0xffffffffffffffff', 'input-range': '-1.5,1e-3', copies: '9', rule: 'closest' },
       { images: 'a b.npy', labels: 'l', skip: '3', limit: '7', mean: '0.5,0.25', std: '0.1,0.3', name: 'x' },
-      { epsilon: '1e-7', 'bias-init': 'zero', activation: 'leakyRelu:0.2', scale: '3', threads: '5' },
+      {
+        construction: '2L',
+        epsilon: '1e-7',
+        'bias-init': 'zero',
+        activation: 'leakyRelu:0.2',
+        scale: '3',
+        threads: '5',
+      },
     ];
     for (const options of given.map(parse)) {
       const again = parse(describeSearchOptions(options));
