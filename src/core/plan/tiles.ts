@@ -119,6 +119,7 @@ export function tileBlocksFor(problem: LayerProblem): number {
 /** The tiles of one pass, each made when it is asked for: their targets together are as large as the layer. */
 export interface CutTiles {
   readonly count: number;
+  /** Yields the tiles in neuron order. */
   [Symbol.iterator](): IterableIterator<Tile>;
 }
 
