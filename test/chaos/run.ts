@@ -59,9 +59,11 @@ if (values.cluster) {
   );
 }
 if (values.cluster || values['cluster-gateways']) {
-  const job = await makeJob(Number(values.seed), 400);
+  const first = Number(values.seed);
+  const jobs = [await makeJob(first, 400), await makeJob(first + 1, 400), await makeJob(first + 2, 400)];
+  const job = jobs[0] ?? (await makeJob(first));
   const kills = Number(values.kills ?? 20);
-  const common = { job, seed: Number(values.seed), onStep: onCycle };
+  const common = { jobs, seed: first, onStep: onCycle };
   await scenario('one gateway over NATS', () => gatewayKills({ ...common, gateways: 1, kills: 0 }));
   await scenario('three gateways over NATS', () => gatewayKills({ ...common, gateways: 3, kills }));
   await scenario("a gateway's death", () => gatewayDeath(job));

@@ -113,14 +113,15 @@ export interface GatewayReport {
   readonly kills: Readonly<Record<'server' | 'gateway' | 'worker', number>>;
   /** Kills after which something was still acknowledged. */
   readonly midJobKills: number;
-  readonly sha256: string;
+  /** SHA-256 of the tickets, those of one machine. */
+  readonly tickets: readonly string[];
   readonly acknowledged: number;
   readonly seconds: number;
 }
 
-/** Runs a job with so many gateways and workers, and so many kills; throws at a loss or a wrong ticket. */
+/** Runs jobs with so many gateways, two workers, and so many kills; throws at a loss or a wrong ticket. */
 export async function gatewayKills(options: {
-  job: ChaosJob;
+  jobs: readonly ChaosJob[];
   gateways: number;
   kills: number;
   seed: number;
@@ -133,7 +134,8 @@ export async function gatewayKills(options: {
   try {
     for (let index = 0; index < options.gateways; index++) await swarm.startGateway(index);
     for (let index = 0; index < 2; index++) swarm.startWorker(index);
-    const id = await submit(swarm.urls[0] ?? '', options.job);
+    const ids: string[] = [];
+    for (const job of options.jobs) ids.push(await submit(swarm.urls[0] ?? '', job));
     const restarts = { server: Promise.resolve(), gateway: Promise.resolve(), worker: Promise.resolve() };
     const acknowledgedAt: number[] = [];
     for (let kill = 0; kill < options.kills; kill++) {
@@ -146,11 +148,15 @@ export async function gatewayKills(options: {
       restarts[kind] = (await killOne(swarm, kind, random)).restarted;
     }
     await Promise.all(Object.values(restarts));
-    const sha256 = await checkTicket(await swarm.liveUrl(id), id, options.job);
+    const tickets: string[] = [];
+    for (const [index, job] of options.jobs.entries()) {
+      const id = ids[index] ?? '';
+      tickets.push(await checkTicket(await swarm.liveUrl(id), id, job));
+    }
     const acknowledged = await swarm.checkStore();
     const midJobKills = acknowledgedAt.filter((count) => count < acknowledged).length;
     const seconds = (performance.now() - startMs) / 1000;
-    return { gateways: options.gateways, kills, midJobKills, sha256, acknowledged, seconds };
+    return { gateways: options.gateways, kills, midJobKills, tickets, acknowledged, seconds };
   } finally {
     await swarm.close();
   }
