@@ -23,6 +23,8 @@ export interface JobSummary {
   readonly targetSha256: string;
   /** Rows tried that are no copies. */
   readonly missedRows: number;
+  /** Of these, how many the plan expected. */
+  readonly predictedMisses: number;
   readonly missingCopies: number;
   /** The verification of the sealed bytes; a bound that is not finite is null. */
   readonly verdict: TicketVerdict;

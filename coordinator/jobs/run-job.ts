@@ -13,6 +13,7 @@ import { jobRepairsMax } from '../../src/core/limits.ts';
 import type { Network } from '../../src/core/network/network.ts';
 import { makePlan } from '../../src/core/plan/make-plan.ts';
 import type { Plan } from '../../src/core/plan/plan.ts';
+import { predictedMisses } from '../../src/core/plan/predicted-misses.ts';
 import type { Solver } from '../../src/core/plan/tile.ts';
 import { type Construction, construct, type TileStore } from '../construct.ts';
 import type { TileObserver } from '../tile-observer.ts';
@@ -170,7 +171,7 @@ async function seal(
 }
 
 async function storeSummary(
-  { environment, run }: Work,
+  { environment, run, plan, network }: Work,
   { bytes, sha256, construction, verdict }: SealedTicket,
   seconds: JobSummary['seconds'],
 ): Promise<string> {
@@ -181,6 +182,7 @@ async function storeSummary(
     ticketBytes: bytes.length,
     targetSha256: run.request.targetSha256,
     missedRows: construction.missedRows,
+    predictedMisses: predictedMisses(plan, network),
     missingCopies: construction.missingCopies,
     verdict,
     seconds,

@@ -6,6 +6,7 @@
 import type { Network } from '../core/network/network.ts';
 import { type LayerView, layerViews } from '../core/plan/layer-view.ts';
 import type { Plan, UnivariatePlan } from '../core/plan/plan.ts';
+import { expectedRows } from '../core/plan/predicted-misses.ts';
 import { constructionOf } from '../core/plan/stage.ts';
 import type { ProbeTimes } from './timed-solver.ts';
 
@@ -73,16 +74,14 @@ function layerEstimate(place: LayerPlace, secondsPerBlock: number | null): Layer
   const used = constructionOf(plan) === '2L' ? undefined : views[index + 1]?.usedChannels;
   const blocksPerWeight = univariateBefore(plan, index)?.signGroups === 'both' ? 2 : 1;
   const size = view.channels * view.taps;
-  let copiesWanted = 0;
+  const { copies: copiesWanted, misses } = expectedRows(plan, views, index);
   let blocks = 0;
   for (let neuron = 0; neuron < view.neurons; neuron++) {
     if (used !== undefined && used[neuron] !== 1) continue;
     const weights = view.weights.subarray(neuron * size, (neuron + 1) * size);
     const nonzero = weights.reduce((count, weight) => count + (weight === 0 ? 0 : 1), 0);
-    copiesWanted += layer.copies;
     blocks += layer.copies * (nonzero * blocksPerWeight + 1);
   }
-  const misses = copiesWanted * (1 / layer.prediction.rowSuccess - 1);
   const tries = copiesWanted === 0 ? 1 : 1 + misses / copiesWanted;
   return {
     name: view.layer.name,

@@ -60,6 +60,8 @@ const workerSchema = z.object({
 
 const summarySchema = z.object({
   missedRows: count,
+  /** Coordinators of before do not say. */
+  predictedMisses: count.optional(),
   missingCopies: count,
   seconds: z.object({ plan: count, solve: count }),
 });

@@ -58,15 +58,17 @@ export async function fetchTicket(
     throw failure(`Cannot fetch the ticket of job ${job}: ${client.url} has none; submit the job again`);
   patience.progress.say(`Fetching the ticket of job ${job} from ${client.url} …`);
   const ticket = await askPatiently(() => client.blob(result.ticketBlob, 'the ticket'), patience);
-  const { missedRows, missingCopies, seconds } = await askPatiently(
-    () => client.figures(result.summaryBlob),
-    patience,
-  );
+  const {
+    missedRows,
+    predictedMisses = null,
+    missingCopies,
+    seconds,
+  } = await askPatiently(() => client.figures(result.summaryBlob), patience);
   checkAsked(ticket, options);
   keepTicket(folder, [ticket]);
   return {
     blocks: null,
-    search: { misses: missedRows, predictedMisses: null, missingCopies, blocksPerSecond: null },
+    search: { misses: missedRows, predictedMisses, missingCopies, blocksPerSecond: null },
     seconds: { plan: seconds.plan, solve: seconds.solve },
   };
 }
