@@ -11,14 +11,15 @@
  *   --cluster [--tiles N] [--kills N]    commits to three NATS servers, and gateways over them, while servers, gateways and
  *                                        workers are killed; needs nats-server
  *   --cluster-gateways [--kills N]       only the gateways
+ *   --cluster-load                       only what a result costs gateways and servers
  */
 import { parseArgs } from 'node:util';
 import { failpoints } from './failpoints.ts';
 import { fullDisk } from './full-disk.ts';
-import { makeJob } from './jobs.ts';
 import { killCycles } from './kill-cycles.ts';
 import { raceCommits, raceUnconfirmed } from './nats/commits.ts';
 import { gatewayDeath, gatewayKills } from './nats/gateways.ts';
+import { makeJobs } from './nats/jobs.ts';
 import { gatewayLoad } from './nats/load.ts';
 import { pausedCoordinator, pausedWorker } from './pauses.ts';
 import { sameBytes } from './same-bytes.ts';
@@ -37,6 +38,7 @@ const { values } = parseArgs({
     'second-owner': { type: 'boolean', default: false },
     cluster: { type: 'boolean', default: false },
     'cluster-gateways': { type: 'boolean', default: false },
+    'cluster-load': { type: 'boolean', default: false },
     tiles: { type: 'string', default: '10000' },
   },
 });
@@ -58,17 +60,19 @@ if (values.cluster) {
     raceUnconfirmed({ tiles, onStep: onCycle }),
   );
 }
+const first = Number(values.seed);
+const isShared = values.cluster || values['cluster-gateways'] || values['cluster-load'];
 if (values.cluster || values['cluster-gateways']) {
-  const first = Number(values.seed);
-  const jobs = [await makeJob(first, 400), await makeJob(first + 1, 400), await makeJob(first + 2, 400)];
-  const job = jobs[0] ?? (await makeJob(first));
+  const jobs = await makeJobs(first);
   const kills = Number(values.kills ?? 20);
   const common = { jobs, seed: first, onStep: onCycle };
   await scenario('one gateway over NATS', () => gatewayKills({ ...common, gateways: 1, kills: 0 }));
   await scenario('three gateways over NATS', () => gatewayKills({ ...common, gateways: 3, kills }));
-  await scenario("a gateway's death", () => gatewayDeath(job));
-  await scenario('load of one gateway and of two', () => gatewayLoad(job));
-} else if (values.kills !== undefined) {
+  await scenario("a gateway's death", () => gatewayDeath(jobs));
+}
+if (values.cluster || values['cluster-load'])
+  await scenario('load of one gateway and of two', async () => gatewayLoad(await makeJobs(first)));
+if (values.kills !== undefined && !isShared) {
   const [kills, seed, workers] = [Number(values.kills), Number(values.seed), Number(values.workers)];
   await scenario('kills', () => killCycles({ kills, seed, workers, onCycle }));
 }

@@ -202,7 +202,7 @@ export interface DeathReport {
 }
 
 /** Kills a gateway while it drives a job: once with its worker alive, once with its worker dead too. */
-export async function gatewayDeath(job: ChaosJob): Promise<DeathReport> {
+export async function gatewayDeath([job]: readonly [ChaosJob, ...ChaosJob[]]): Promise<DeathReport> {
   const workersBackSeconds = await afterDeath(job, {
     withWorker: false,
     read: (times) => Math.min(...times),
