@@ -7,6 +7,7 @@ import { type ChaosProxy, openChaosProxy } from '../support/chaos-proxy.ts';
 import { activationStep, denseLayer } from '../support/evaluation-networks.ts';
 import { defaultOptions, kernelSolver, searchInProcess } from '../support/in-process-search.ts';
 import { submitJob, ticketOf, tilesDone, whenJob } from '../support/job-client.ts';
+import { clearNats } from '../support/nats-place.ts';
 import { hasNats, type NatsServers, startNats } from '../support/nats-servers.ts';
 import { endAllProcesses, type NodeProcess, startNode } from '../support/node-process.ts';
 
@@ -26,28 +27,17 @@ const timing = { ackMs: 3000, claimMs: 1500, auditMs: 1000 };
 describe.skipIf(!hasNats)('gateways over NATS', () => {
   let nats: NatsServers;
   let expected: Uint8Array;
-  let seed = 1n;
   beforeAll(async () => {
     nats = await startNats(1);
-    expected = await expectedFor(1n);
+    expected = (await searchInProcess(network, options, await kernelSolver())).bytes;
   });
   const proxies: ChaosProxy[] = [];
   afterEach(async () => {
     await endAllProcesses();
     for (const proxy of proxies.splice(0)) await proxy.close();
+    await clearNats(nats.url);
   });
   afterAll(() => nats?.close());
-
-  async function expectedFor(of: bigint): Promise<Uint8Array> {
-    seed = of;
-    return (await searchInProcess(network, { ...options, seed: of }, await kernelSolver())).bytes;
-  }
-
-  /** Every test has a job of its own: they share the servers. */
-  async function nextJob(): Promise<{ network: Uint8Array; options: PlanOptions }> {
-    expected = await expectedFor(seed + 1n);
-    return { ...submission, options: { ...options, seed } };
-  }
 
   async function startGateway(address = nats.url): Promise<{ process: NodeProcess; url: string }> {
     const cluster = { address, replicas: 1, monitors: nats.monitors, ...timing };
@@ -61,9 +51,8 @@ describe.skipIf(!hasNats)('gateways over NATS', () => {
   }
 
   it('give the bytes of one machine, whoever has the workers, and all tell how far the job is', async () => {
-    const job = await nextJob();
     const [first, second, third] = await Promise.all([startGateway(), startGateway(), startGateway()]);
-    const id = await submitJob(first.url, job);
+    const id = await submitJob(first.url, submission);
     startWorker(second.url);
     startWorker(third.url);
     await whenJob(third.url, id, (status) => tilesDone(status) >= 1 || status.state === 'done');
@@ -72,9 +61,8 @@ describe.skipIf(!hasNats)('gateways over NATS', () => {
   });
 
   it('go on when the one that drives the job is killed, with its workers', async () => {
-    const job = await nextJob();
     const [first, second] = [await startGateway(), await startGateway()];
-    const id = await submitJob(first.url, job);
+    const id = await submitJob(first.url, submission);
     const worker = startWorker(first.url);
     await whenJob(first.url, id, (status) => tilesDone(status) >= 4);
     await first.process.end('SIGKILL');
@@ -83,12 +71,11 @@ describe.skipIf(!hasNats)('gateways over NATS', () => {
   });
 
   it('go on without one that is cut off from the engine, which finds out when it is back', async () => {
-    const job = await nextJob();
     const proxy = await openChaosProxy(nats.url.replace('nats', 'http'));
     proxies.push(proxy);
     const cutOff = await startGateway(proxy.url.replace('http', 'nats'));
     const other = await startGateway();
-    const id = await submitJob(cutOff.url, job);
+    const id = await submitJob(cutOff.url, submission);
     startWorker(cutOff.url);
     await whenJob(cutOff.url, id, (status) => tilesDone(status) >= 4);
     proxy.hold();
@@ -99,9 +86,8 @@ describe.skipIf(!hasNats)('gateways over NATS', () => {
   });
 
   it('let one go in good order: its workers are with another at once, and bring what they have', async () => {
-    const job = await nextJob();
     const [first, second] = [await startGateway(), await startGateway()];
-    const id = await submitJob(first.url, job);
+    const id = await submitJob(first.url, submission);
     const worker = startWorker(first.url);
     await whenJob(first.url, id, (status) => tilesDone(status) >= 4);
     expect(await first.process.end('SIGTERM')).toBe(0);

@@ -1,4 +1,5 @@
 /** The connection to NATS servers that everything in this folder shares. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { failure, misuse, TombolaError } from '../../../src/core/errors.ts';
@@ -31,6 +32,7 @@ const requestMs = 2500;
 /** A connection that has been silent for three of these is given up. */
 const pingMs = 10_000;
 const reconnectMs = 500;
+const flushMsMax = 500;
 
 /**
  * Returns the address of `nats://[user:password@]host[:port][,host[:port]…]`; `tls://` for encryption.
@@ -83,12 +85,25 @@ export async function openNatsLink({ servers, user, password, isEncrypted }: Nat
   try {
     const options = { timeout: requestMs };
     const manager = await guard('use', () => jetstreamManager(connection, options));
-    const close = () => connection.close();
+    const close = async (): Promise<void> => {
+      await flushed(connection);
+      await connection.close();
+    };
     return { connection, client: jetstream(connection, options), manager, name, guard, close };
   } catch (error) {
     await connection.close();
     throw error;
   }
+}
+
+/** What was said last, as that somebody else is to have a work item, is to go out; servers that are gone are not waited for. */
+async function flushed(connection: NatsConnection): Promise<void> {
+  if (connection.isClosed()) return;
+  const late = new AbortController();
+  const soon = delay(flushMsMax, undefined, { signal: late.signal });
+  await Promise.race([connection.flush(), soon]).catch(() => undefined);
+  late.abort();
+  await soon.catch(() => undefined);
 }
 
 function serverOf(text: string): string | undefined {
