@@ -177,7 +177,8 @@ class NatsCluster implements Cluster {
     this.closers.unshift(() => gateways.close());
     await gateways.open();
     const onFree = (): void => this.own?.jobs.fill();
-    const claims = new JobClaims({ cells, gateway, claimMs, nowMs, onFree });
+    const hasOthers = (): boolean => gateways.others().length > 0;
+    const claims = new JobClaims({ cells, gateway, claimMs, nowMs, onFree, hasOthers });
     this.closers.unshift(() => claims.close());
     await claims.open();
     const follower = new JobsFollower({ engine, work, signals, gateway, onTrouble });

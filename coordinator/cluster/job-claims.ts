@@ -2,6 +2,9 @@
  * Who drives which job: a cell `claim.<job>` that holds a gateway's name, taken by compare-and-set and written anew every third of
  * claimMs. A claim whose cell has not changed for claimMs, by the clock of whoever looks at it, is nobody's any more and may be taken;
  * no clocks are compared. Whoever cannot renew a claim in time gives it up before others may take it.
+ *
+ * Driving costs about as much as serving the workers, so jobs are to be spread: a gateway that drives some lets a free one lie for a
+ * moment, the longer the more it drives, in case another gateway has less to do.
  */
 import type { Cell, Cells } from '../engine/nats/cells.ts';
 import { nameOfToken, tokenOf } from '../engine/nats/names.ts';
@@ -17,6 +20,8 @@ export interface ClaimOptions {
   readonly nowMs: () => number;
   /** Called when jobs may have become free. */
   readonly onFree: () => void;
+  /** Whether there are other gateways that might drive a job. */
+  readonly hasOthers: () => boolean;
 }
 
 interface Seen {
@@ -26,6 +31,8 @@ interface Seen {
 }
 
 const prefix = 'claim.';
+/** Jobs that a gateway drives beyond which it is no more patient. */
+const patienceMax = 5;
 /** Time until a job is tried for again where the engine could not be asked. */
 const troubleMs = 2000;
 
@@ -34,6 +41,8 @@ export class JobClaims {
   private readonly options: ClaimOptions;
   private readonly seen = new Map<string, Seen>();
   private readonly notBefore = new Map<string, number>();
+  /** When a free job was first seen so. */
+  private readonly freeSince = new Map<string, number>();
   private readonly held = new Set<HeldClaim>();
   private readonly timer: ReturnType<typeof setInterval>;
   private stop: () => void = () => undefined;
@@ -54,7 +63,13 @@ export class JobClaims {
 
   isFree(job: string): boolean {
     const now = this.options.nowMs();
-    return (this.notBefore.get(job) ?? now) <= now && this.isStale(job);
+    if (!this.isStale(job)) {
+      this.freeSince.delete(job);
+      return false;
+    }
+    const since = this.freeSince.get(job) ?? now;
+    this.freeSince.set(job, since);
+    return (this.notBefore.get(job) ?? now) <= now && now - since >= this.patienceMs();
   }
 
   /** Returns null where somebody else has it, or the engine cannot be asked. Never rejects. */
@@ -68,6 +83,7 @@ export class JobClaims {
       }
       const revision = await cells.set(keyOf(job), encoded(gateway), cell?.revision ?? 0);
       if (revision === null) throw new Error('somebody else was first');
+      this.freeSince.delete(job);
       const claim = new HeldClaim(job, revision, this.options, () => this.held.delete(claim));
       this.held.add(claim);
       return claim;
@@ -81,6 +97,11 @@ export class JobClaims {
     clearInterval(this.timer);
     this.stop();
     for (const claim of this.held) claim.lose();
+  }
+
+  private patienceMs(): number {
+    const { hasOthers, claimMs } = this.options;
+    return hasOthers() ? (Math.min(this.held.size, patienceMax) * claimMs) / 15 : 0;
   }
 
   private note(job: string, { value, revision }: Cell): void {

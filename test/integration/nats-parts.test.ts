@@ -99,6 +99,7 @@ describe.skipIf(!hasNats)('over a NATS server', () => {
         claimMs: 60_000,
         nowMs: () => clock.nowMs,
         onFree: () => undefined,
+        hasOthers: () => true,
       });
       closers.push(() => claims.close());
       return { claims, clock };
@@ -127,6 +128,16 @@ describe.skipIf(!hasNats)('over a NATS server', () => {
       // What the first one still releases is not the second one's.
       await claim?.release();
       expect(await gateway('c').claims.claim('two')).toBeNull();
+    });
+
+    it('is left to gateways that drive less, for a moment', async () => {
+      const [busy, idle] = [gateway('busy'), gateway('idle')];
+      await busy.claims.claim('first');
+      expect([busy.claims.isFree('fourth'), idle.claims.isFree('fourth')]).toEqual([false, true]);
+      busy.clock.nowMs = 3000;
+      expect(busy.claims.isFree('fourth')).toBe(false);
+      busy.clock.nowMs = 4000;
+      expect(busy.claims.isFree('fourth')).toBe(true);
     });
 
     it('is lost to its holder when the gateway ends', async () => {
