@@ -15,9 +15,9 @@ const relu = activationStep({ kind: 'relu' });
 const network: Network = {
   inputShape: [24],
   inputSteps: [],
-  layers: [denseLayer(24, 60, [relu]), denseLayer(60, 4)],
+  layers: [denseLayer(24, 200, [relu]), denseLayer(200, 4)],
 };
-/** Some hundred small tiles: one or two seconds of work, so that something can happen meanwhile. */
+/** Two hundred tiles, some seconds of work for one worker: what is to happen in the middle of it has time to. */
 const options: PlanOptions = { ...defaultOptions, epsilon: 1e-3, rule: 'closest' };
 const tileBlocks = 25;
 const submission = { network: encodeNetwork(network), options };
