@@ -41,6 +41,7 @@ export function open(session: Session, now: number, welcome: Welcome): void {
   session.openedAt = now;
   session.heartbeatMs = welcome.heartbeatMs;
   session.leaseCountMax = welcome.leaseCountMax;
+  session.frameBytesMax = welcome.frameBytesMax;
   session.beatAt = now + welcome.heartbeatMs;
   session.credit = 0;
   session.wantAt = Math.min(session.wantAt, now + backoffMsMin);

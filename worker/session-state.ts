@@ -58,6 +58,8 @@ export interface Session {
   beatAt: number;
   heartbeatMs: number;
   leaseCountMax: number;
+  /** Bytes of a frame that the gateway takes. */
+  frameBytesMax: number;
   /** Credit that the gateway has of us, as far as we know. */
   credit: number;
   /** No credit is given before this time. */

@@ -7,6 +7,8 @@ import { keyOf, type OutboxEntry, type Session } from './session-state.ts';
 const sentCountMax = 32;
 /** A result without any answer is sent again after this time, though the connection lives. */
 const answerMsMax = 300_000;
+/** Bytes of a result beside its body, at most: two names, a spec's digest, a token and a few numbers. */
+const resultBytesBesidesBody = 1024;
 /** Refusals after which the time between two tries grows no more. */
 const refusalsCounted = 6;
 
@@ -101,10 +103,14 @@ export function acceptRefusal(session: Session, now: number, refused: Refused): 
   submitResults(session, now);
 }
 
-/** Sends what waits and what is due again, as far as the window allows. */
+/** Sends what waits and what is due again, as far as the window allows; what the gateway cannot take goes back unsolved. */
 export function submitResults(session: Session, now: number): void {
   if (session.state !== 'open') return;
   for (const entry of session.outbox.values()) {
+    if (entry.message.body.length + resultBytesBesidesBody > session.frameBytesMax) {
+      dropOversized(session, entry.message);
+      continue;
+    }
     if (entry.state === 'sent' && now >= entry.dueAt) unsend(session, entry);
     if (session.sentCount >= sentCountMax) continue;
     if (entry.state === 'sent' || (entry.state === 'postponed' && now < entry.dueAt)) continue;
@@ -164,6 +170,14 @@ function dropEntry(session: Session, name: TileName): void {
   const key = keyOf(name);
   if (session.outbox.get(key)?.state === 'sent') session.sentCount--;
   session.outbox.delete(key);
+}
+
+/** A gateway hangs up on a frame that is too long: such a result, sent again after each reconnect, would never let another through. */
+function dropOversized(session: Session, { job, tile, body }: Result): void {
+  dropEntry(session, { job, tile });
+  const reason = `the result is too long for the gateway: ${body.length} bytes, and a frame holds ${session.frameBytesMax}`;
+  session.effects.push({ kind: 'report', text: `a result was dropped: ${reason}` });
+  giveBack(session, { job, tile }, reason);
 }
 
 function unsend(session: Session, entry: OutboxEntry): void {

@@ -93,6 +93,7 @@ export function createSession(options: SessionOptions): Session {
     beatAt: 0,
     heartbeatMs: 0,
     leaseCountMax: 0,
+    frameBytesMax: 0,
     credit: 0,
     wantAt: Number.NEGATIVE_INFINITY,
     solveFailures: 0,

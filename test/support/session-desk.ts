@@ -80,7 +80,8 @@ export function deskOf({
       desk.connect();
       return desk.hear(welcome);
     },
-    solve: (tile: string) => happen({ kind: 'solved', name: { job: 'j', tile }, body: empty, computeMs: 1 }),
+    solve: (tile: string, body = empty) =>
+      happen({ kind: 'solved', name: { job: 'j', tile }, body, computeMs: 1 }),
   };
   return desk;
 }

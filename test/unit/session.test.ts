@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { encodeMessage } from '../../src/core/protocol/codec.ts';
 import { deskOf, grant, kinds, results, sent, welcome } from '../support/session-desk.ts';
 
 describe('a session', () => {
@@ -96,6 +97,42 @@ describe('a result', () => {
     desk.solve('t');
     desk.hear({ kind: 'refused', job: 'j', tile: 't', code: 'residual', reason: '', retryMs: 0 });
     expect(desk.session.outbox.size).toBe(0);
+  });
+
+  test('too long for a frame goes back unsolved, and the others are sent', () => {
+    const desk = deskOf();
+    desk.open();
+    desk.hear(grant('long', 't'));
+    const effects = desk.solve('long', new Uint8Array(welcome.frameBytesMax));
+    expect(results(effects)).toEqual([]);
+    expect(sent(effects)).toContainEqual(expect.objectContaining({ kind: 'nack', job: 'j', tile: 'long' }));
+    expect(kinds(effects)).toContain('report');
+    expect([...desk.session.outbox.keys()]).toEqual([]);
+    expect(results(desk.solve('t'))).toEqual(['t']);
+  });
+
+  test('too long for a frame is let go even when an earlier session has left it, or it was solved without a connection', () => {
+    const body = new Uint8Array(welcome.frameBytesMax);
+    const left = deskOf();
+    left.open();
+    left.hear(grant('long', 'short'));
+    left.happen({ kind: 'disconnected', reason: 'reset' });
+    left.solve('long', body);
+    left.solve('short');
+    const kept = Array.from(left.session.outbox.values(), ({ message }) => message);
+    for (const desk of [left, deskOf({ kept })]) {
+      expect(results(desk.open())).toEqual(['short']);
+      expect([...desk.session.outbox.keys()]).toEqual(['j/short']);
+    }
+  });
+
+  test('that just fits a frame is sent', () => {
+    const desk = deskOf();
+    desk.open();
+    desk.hear(grant('t'));
+    const body = new Uint8Array(welcome.frameBytesMax - 1024);
+    const [message] = sent(desk.solve('t', body)).filter(({ kind }) => kind === 'result');
+    expect(message && encodeMessage(message).length).toBeLessThanOrEqual(welcome.frameBytesMax);
   });
 
   test('of a cancelled tile is not sent', () => {
