@@ -49,7 +49,7 @@ export interface Engine {
    * one that was put lately is left out: its job may not have been put yet.
    */
   blobs(): Promise<readonly string[]>;
-  /** Removes a blob. A removal that is not durable yet when power fails has not happened: the blob is listed again. */
+  /** Removes a blob that is one of {@link Engine.blobs} still. A removal that is not durable yet when power fails has not happened: the blob is listed again. */
   removeBlob(sha256: string): Promise<void>;
   /** Finishes what has been asked for, and lets another one open the store. Idempotent. */
   close(): Promise<void>;

@@ -2,27 +2,23 @@
  * The blobs of all jobs: networks, tickets and summaries. A blob goes when no job refers to it any more. Nothing is counted: what
  * is there is compared with what the jobs' records name, after a job was removed and when the coordinator starts, so a removal
  * that was cut short is finished by the next one, and a blob whose job never came about goes too.
+ * The records are read after the blobs are listed: other coordinators of the engine may put jobs meanwhile.
  */
 import type { Engine, StoredJob } from '../engine/engine.ts';
-import type { JobRequest } from './job-request.ts';
+import { readJobRequest } from './job-request.ts';
 import { decodeJobResult } from './job-result.ts';
 
-/** A job as far as its blobs go. */
-export interface BlobOwner {
-  readonly stored: StoredJob;
-  /** Null where the stored one cannot be read. */
-  readonly request: JobRequest | null;
-}
+type BlobEngine = Pick<Engine, 'jobs' | 'putBlob' | 'blobs' | 'removeBlob'>;
 
 /** Stores jobs' blobs and sweeps them away. */
 export class JobBlobs {
-  private readonly engine: Pick<Engine, 'putBlob' | 'blobs' | 'removeBlob'>;
+  private readonly engine: BlobEngine;
   /** Blobs that were put since the start, by job: its record may not name them yet. */
   private readonly held = new Map<string, Set<string>>();
   /** A blob that is being put must not be swept away before it is held. */
   private turn: Promise<unknown> = Promise.resolve();
 
-  constructor(engine: Pick<Engine, 'putBlob' | 'blobs' | 'removeBlob'>) {
+  constructor(engine: BlobEngine) {
     this.engine = engine;
   }
 
@@ -43,16 +39,16 @@ export class JobBlobs {
   }
 
   /**
-   * Removes the blobs that none of these jobs, all there are, refers to. None, while there is a job whose record cannot be read:
-   * nobody knows which are its own.
+   * Removes the blobs that no job refers to. None, while there is a job whose record cannot be read: nobody knows which are its own.
    */
-  sweep(jobs: readonly BlobOwner[]): Promise<void> {
+  sweep(): Promise<void> {
     return this.inTurn(async () => {
-      if (jobs.some(({ request }) => request === null)) return;
-      const kept = new Set([...this.held.values()].flatMap((held) => [...held]));
-      for (const owner of jobs) for (const sha256 of namedBlobs(owner)) kept.add(sha256);
-      for (const sha256 of await this.engine.blobs())
-        if (!kept.has(sha256)) await this.engine.removeBlob(sha256);
+      const held = new Set([...this.held.values()].flatMap((some) => [...some]));
+      const loose = (await this.engine.blobs()).filter((sha256) => !held.has(sha256));
+      if (loose.length === 0) return;
+      const named = namedBlobs(await this.engine.jobs());
+      if (named === null) return;
+      for (const sha256 of loose) if (!named.has(sha256)) await this.engine.removeBlob(sha256);
     });
   }
 
@@ -63,8 +59,15 @@ export class JobBlobs {
   }
 }
 
-function namedBlobs({ stored, request }: BlobOwner): string[] {
-  const result = decodeJobResult(stored.result);
-  const made = result === null ? [] : [result.ticketBlob, result.summaryBlob];
-  return request === null ? made : [request.networkBlob, ...made];
+/** Null where a job's record cannot be read. */
+function namedBlobs(jobs: readonly StoredJob[]): ReadonlySet<string> | null {
+  const named = new Set<string>();
+  for (const stored of jobs) {
+    const request = readJobRequest(stored.request);
+    if (request === null) return null;
+    named.add(request.networkBlob);
+    const result = decodeJobResult(stored.result);
+    if (result !== null) named.add(result.ticketBlob).add(result.summaryBlob);
+  }
+  return named;
 }

@@ -1,16 +1,22 @@
 /** A job as its coordinator holds it, and what is shown of it. */
-import { TombolaError } from '../../src/core/errors.ts';
 import type { StoredJob } from '../engine/engine.ts';
 import type { JobProgress } from './job-progress.ts';
-import { decodeJobRequest, type JobRequest, planOptionsToJson } from './job-request.ts';
-import { decodeJobResult } from './job-result.ts';
+import { type JobRequest, planOptionsToJson, readJobRequest } from './job-request.ts';
+import { decodeJobResult, type JobResult } from './job-result.ts';
 import type { JobStatus } from './job-status.ts';
 
-/** A job in memory. */
-export interface JobEntry {
-  stored: StoredJob;
+/** A job's record with its texts decoded: lists are asked for often, and decoding takes longer than all else. */
+interface Decoded {
+  readonly stored: StoredJob;
   /** Null where the stored one cannot be read. */
   readonly request: JobRequest | null;
+  /** Null where there is none. */
+  readonly result: JobResult | null;
+  readonly described: JobStatus['request'];
+}
+
+/** A job in memory; its record is replaced by {@link replaceStored}. */
+export interface JobEntry extends Decoded {
   phase: JobStatus['phase'];
   progress: () => JobProgress | null;
   work: { readonly ending: AbortController; readonly ended: Promise<void> } | null;
@@ -21,8 +27,7 @@ export interface JobEntry {
 /** Returns a job that nobody works on yet. */
 export function entryOf(stored: StoredJob): JobEntry {
   return {
-    stored,
-    request: requestOf(stored),
+    ...decoded(stored),
     phase: null,
     progress: () => null,
     work: null,
@@ -30,9 +35,16 @@ export function entryOf(stored: StoredJob): JobEntry {
   };
 }
 
+/** Gives the job another record. */
+export function replaceStored(entry: JobEntry, stored: StoredJob): void {
+  const { request, result } = entry.stored;
+  if (stored.request === request && stored.result === result) Object.assign(entry, { stored });
+  else Object.assign(entry, decoded(stored));
+}
+
 /** Returns the job as seen from outside. */
-export function statusOf({ stored, request, phase, progress }: JobEntry): JobStatus {
-  const { job, state, reason, priority, sequence, result } = stored;
+export function statusOf({ stored, request, result, described, phase, progress }: JobEntry): JobStatus {
+  const { job, state, reason, priority, sequence } = stored;
   return {
     job,
     name: request?.name ?? '',
@@ -42,18 +54,15 @@ export function statusOf({ stored, request, phase, progress }: JobEntry): JobSta
     priority,
     sequence,
     progress: progress(),
-    result: decodeJobResult(result),
-    request: request === null ? null : describedRequest(request),
+    result,
+    request: described,
   };
 }
 
-function requestOf({ request }: StoredJob): JobRequest | null {
-  try {
-    return decodeJobRequest(request);
-  } catch (error) {
-    if (error instanceof TombolaError) return null;
-    throw error;
-  }
+function decoded(stored: StoredJob): Decoded {
+  const request = readJobRequest(stored.request);
+  const described = request === null ? null : describedRequest(request);
+  return { stored, request, result: decodeJobResult(stored.result), described };
 }
 
 function describedRequest({ networkBlob, targetSha256, options }: JobRequest): JobStatus['request'] {

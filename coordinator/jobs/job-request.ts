@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { failure, misuse } from '../../src/core/errors.ts';
+import { failure, misuse, TombolaError } from '../../src/core/errors.ts';
 import { canonicalJson } from '../../src/core/format/json.ts';
 import { gridBitsMax, gridBitsMin, jobNameLengthMax } from '../../src/core/limits.ts';
 import type { PlanOptions } from '../../src/core/plan/make-plan.ts';
@@ -97,6 +97,16 @@ export function decodeJobRequest(text: string): JobRequest {
   if (!parsed.success)
     throw failure(`Cannot read the job's request: ${firstIssue(parsed.error)}; submit the job again`);
   return { ...parsed.data, options: planOptionsOfJson(parsed.data.options) };
+}
+
+/** Returns the request of a stored text; null when it is none. */
+export function readJobRequest(text: string): JobRequest | null {
+  try {
+    return decodeJobRequest(text);
+  } catch (error) {
+    if (error instanceof TombolaError) return null;
+    throw error;
+  }
 }
 
 /** Returns the id of a request, a hash of all that its ticket depends on: the same search is the same job, however often it is submitted. */

@@ -16,10 +16,9 @@ import type { Solver } from '../../src/core/plan/tile.ts';
 import type { Engine, StoredJob } from '../engine/engine.ts';
 import type { TileObserver } from '../tile-observer.ts';
 import { JobBlobs } from './job-blobs.ts';
-import { entryOf, type JobEntry, statusOf } from './job-entry.ts';
+import { entryOf, type JobEntry, replaceStored, statusOf } from './job-entry.ts';
 import { agedProgress, type JobProgress } from './job-progress.ts';
 import { checkedJobName, encodeJobRequest, jobIdOf, planOptionsOfJson } from './job-request.ts';
-import { decodeJobResult } from './job-result.ts';
 import type { JobRunner } from './job-runner.ts';
 import type { JobSharing } from './job-sharing.ts';
 import { DeadTile } from './job-solver.ts';
@@ -112,7 +111,7 @@ class JobList implements Jobs {
 
   async load(): Promise<void> {
     for (const stored of await this.options.engine.jobs()) this.entries.set(stored.job, entryOf(stored));
-    await this.blobs.sweep([...this.entries.values()]);
+    await this.blobs.sweep();
     this.fill();
   }
 
@@ -141,7 +140,7 @@ class JobList implements Jobs {
       this.entries.delete(job);
       this.options.onChange?.(job);
       this.blobs.forget(job);
-      await this.blobs.sweep([...this.entries.values()]);
+      await this.blobs.sweep();
       return true;
     });
   }
@@ -196,7 +195,7 @@ class JobList implements Jobs {
     if (entry === undefined && stored !== null) this.entries.set(job, entryOf(stored));
     else if (entry !== undefined) {
       if (stored === null) this.entries.delete(job);
-      entry.stored = stored ?? { ...entry.stored, state: 'cancelled', reason: 'Removed' };
+      replaceStored(entry, stored ?? { ...entry.stored, state: 'cancelled', reason: 'Removed' });
       if (entry.stored.state !== 'running') {
         entry.work?.ending.abort(new Error('the job is over'));
         if (entry.work === null) for (const tell of entry.waiters.splice(0)) tell();
@@ -254,14 +253,18 @@ class JobList implements Jobs {
     // Where the engine is shared, it may have been adopted and begun by now.
     if ((this.entries.get(job)?.work ?? null) === null) this.entries.set(job, entryOf(stored));
     this.options.onChange?.(job);
-    this.fill();
+    try {
+      // Another coordinator may have swept it away before the job was there.
+      await this.blobs.put(job, bytes);
+    } finally {
+      this.fill();
+    }
     return job;
   }
 
   /** A job that is done is submitted again where its ticket has been lost. */
-  private async isGoodAsItIs({ stored }: JobEntry): Promise<boolean> {
+  private async isGoodAsItIs({ stored, result }: JobEntry): Promise<boolean> {
     if (stored.state !== 'done') return stored.state === 'running';
-    const result = decodeJobResult(stored.result);
     return result !== null && (await this.options.engine.readBlob(result.ticketBlob)) !== undefined;
   }
 
@@ -309,12 +312,12 @@ class JobList implements Jobs {
       } catch (error) {
         // Only the store throws here.
         entry.phase = 'stalled';
-        entry.stored = { ...entry.stored, reason: lineOf(error) };
+        replaceStored(entry, { ...entry.stored, reason: lineOf(error) });
         this.options.onChange?.(job);
         await delay(this.options.storeRetryMs ?? jobStoreRetryMs, undefined, { signal }).catch(
           () => undefined,
         );
-        if (entry.stored.state === 'running') entry.stored = { ...entry.stored, reason: '' };
+        if (entry.stored.state === 'running') replaceStored(entry, { ...entry.stored, reason: '' });
       }
     }
   }
@@ -358,7 +361,7 @@ class JobList implements Jobs {
   private async change(entry: JobEntry, change: Partial<StoredJob>): Promise<void> {
     const stored = { ...entry.stored, ...change };
     await this.options.engine.putJob(stored);
-    entry.stored = stored;
+    replaceStored(entry, stored);
     this.options.onChange?.(stored.job);
   }
 

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { memoryDisk } from '../../coordinator/engine/memory-engine.ts';
+import type { Engine } from '../../coordinator/engine/engine.ts';
+import { memoryDisk, memoryEngine } from '../../coordinator/engine/memory-engine.ts';
 import { nameOfKey } from '../../coordinator/engine/record.ts';
-import { planOptionsToJson } from '../../coordinator/jobs/job-request.ts';
+import { decodeJobRequest, encodeJobRequest, planOptionsToJson } from '../../coordinator/jobs/job-request.ts';
 import { localVerifier } from '../../coordinator/jobs/job-verifier.ts';
+import { solverPort } from '../../coordinator/jobs/solver-port.ts';
 import { countingSolver } from '../support/counting-solver.ts';
 import { defaultOptions, searchInProcess } from '../support/in-process-search.ts';
 import {
@@ -125,6 +127,50 @@ describe('a list of jobs', () => {
     expect(await removal).toBe(true);
     expect(disk.blobs.size).toBe(3);
     await life.end();
+  });
+
+  it('keeps the blobs of a job that another coordinator has put and nobody has told of yet', async () => {
+    const life = await live(memoryDisk());
+    const one = await submit(life.jobs);
+    await life.jobs.whenOver(one);
+    const networkBlob = await life.engine.putBlob(Uint8Array.of(1));
+    const [stored] = await life.engine.jobs();
+    if (stored === undefined) throw new Error('there is a job');
+    const request = encodeJobRequest({ ...decodeJobRequest(stored.request), networkBlob });
+    await life.engine.putJob({ ...stored, job: 'other', state: 'cancelled', result: '', request });
+    expect(await life.jobs.remove(one)).toBe(true);
+    expect(await life.engine.blobs()).toEqual([networkBlob]);
+    await life.end();
+  });
+
+  it('shows a job as another coordinator has it, with the network of its latest submission', async () => {
+    const life = await live(memoryDisk());
+    const job = await submit(life.jobs);
+    await life.jobs.whenOver(job);
+    const [stored] = await life.engine.jobs();
+    if (stored === undefined) throw new Error('there is a job');
+    const networkBlob = '0'.repeat(64);
+    const request = encodeJobRequest({ ...decodeJobRequest(stored.request), networkBlob, name: 'again' });
+    life.jobs.adopt(job, { ...stored, state: 'cancelled', result: '', request });
+    expect(life.jobs.status(job)).toMatchObject({ name: 'again', result: null, request: { networkBlob } });
+    await life.end();
+  });
+
+  it('stores a network again that was swept away before its job was put', async () => {
+    const engine = memoryEngine({ disk: memoryDisk() });
+    let sweeps = 0;
+    const sweeping: Engine = {
+      ...engine,
+      putJob: async (stored) => {
+        if (sweeps++ === 0) for (const sha256 of await engine.blobs()) await engine.removeBlob(sha256);
+        await engine.putJob(stored);
+      },
+    };
+    const life = await live(memoryDisk(), { engine: sweeping, ledger: solverPort(kernel, engine) });
+    const job = await submit(life.jobs);
+    expect(await life.jobs.whenOver(job)).toMatchObject({ state: 'done' });
+    await life.end();
+    await engine.close();
   });
 
   it('removes at its start the blobs that no job refers to, and none while a job cannot be read', async () => {

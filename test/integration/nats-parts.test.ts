@@ -10,6 +10,8 @@ import { openNatsEngine } from '../../coordinator/engine/nats/nats-engine.ts';
 import { checkServers, monitorsOf } from '../../coordinator/engine/nats/server-check.ts';
 import { openWorkStream, type WorkStream } from '../../coordinator/engine/nats/work-stream.ts';
 import { leaseToken } from '../../coordinator/tokens.ts';
+import { natsBlobGraceMs } from '../../src/core/limits.ts';
+import { ageNatsBlob } from '../support/nats-place.ts';
 import { hasNats, type NatsServers, natsVersion, startNats } from '../support/nats-servers.ts';
 
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -300,6 +302,27 @@ describe.skipIf(!hasNats)('over a NATS server', () => {
         if (delivery !== undefined) return delivery;
       }
     }
+  });
+
+  describe('a blob that waits for its job', () => {
+    it('is left alone after it was put, also when it was there for long', async () => {
+      const [here, there] = [
+        await openNatsEngine(link, { replicas: 1 }),
+        await openNatsEngine(link, { replicas: 1 }),
+      ];
+      const sha256 = await here.putBlob(bytesOf('a network'));
+      expect(await there.blobs()).toEqual([]);
+      await ageNatsBlob(nats.url, sha256, 2 * natsBlobGraceMs);
+      expect(await there.blobs()).toEqual([sha256]);
+      await here.putBlob(bytesOf('a network'));
+      expect(await there.blobs()).toEqual([]);
+      // It may have been listed before it was put again.
+      await there.removeBlob(sha256);
+      expect(await there.readBlob(sha256)).toEqual(bytesOf('a network'));
+      await ageNatsBlob(nats.url, sha256, 2 * natsBlobGraceMs);
+      await there.removeBlob(sha256);
+      expect(await here.readBlob(sha256)).toBeUndefined();
+    });
   });
 
   it.skipIf(!isRecent)('relies on servers that sync, and are as many as replicas are wanted', async () => {

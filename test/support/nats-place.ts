@@ -2,7 +2,7 @@
 import { jetstreamManager } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
 import { Objm } from '@nats-io/obj';
-import { connect } from '@nats-io/transport-node';
+import { connect, headers } from '@nats-io/transport-node';
 import type { Engine } from '../../coordinator/engine/engine.ts';
 import { openNatsLink, parseNatsAddress } from '../../coordinator/engine/nats/connection.ts';
 import { jobToken } from '../../coordinator/engine/nats/names.ts';
@@ -55,6 +55,21 @@ export async function damageNatsBlob(url: string, sha256: string): Promise<void>
   const connection = await connect({ servers: url.replace('nats://', '').split(',') });
   const store = await new Objm(connection).open('tombola-blobs');
   await store.putBlob({ name: `blob.${sha256}` }, Uint8Array.of(1, 2, 3));
+  await connection.close();
+}
+
+/** Makes a blob look as if it had been put so long ago. */
+export async function ageNatsBlob(url: string, sha256: string, ageMs: number): Promise<void> {
+  const connection = await connect({ servers: url.replace('nats://', '').split(',') });
+  const manager = await jetstreamManager(connection);
+  const subject = `$O.tombola-blobs.M.${Buffer.from(`blob.${sha256}`).toString('base64url')}`;
+  const known = await manager.streams.getMessage('OBJ_tombola-blobs', { last_by_subj: subject });
+  const mtime = new Date(Date.now() - ageMs).toISOString();
+  const rollup = headers();
+  rollup.set('Nats-Rollup', 'sub');
+  await manager
+    .jetstream()
+    .publish(subject, JSON.stringify({ ...known?.json<object>(), mtime }), { headers: rollup });
   await connection.close();
 }
 

@@ -136,7 +136,7 @@ class NatsJobs implements NatsEngine {
   }
 
   async putBlob(bytes: Uint8Array): Promise<string> {
-    return this.run(Symbol('blob'), () => this.objects.put(bytes));
+    return this.run(Symbol('blob'), () => this.objects.put(bytes, this.blobGraceMs));
   }
 
   async readBlob(sha256: string): Promise<Uint8Array | undefined> {
@@ -148,7 +148,7 @@ class NatsJobs implements NatsEngine {
   }
 
   async removeBlob(sha256: string): Promise<void> {
-    await this.run(Symbol('blob'), () => this.objects.remove(sha256));
+    await this.run(Symbol('blob'), () => this.objects.remove(sha256, this.blobGraceMs));
   }
 
   async close(): Promise<void> {

@@ -31,11 +31,13 @@ export interface LargeResults {
 
 /** All objects. Methods reject with TombolaError (failure) where the engine cannot be used. */
 export interface ObjectBlobs {
-  put(bytes: Uint8Array): Promise<string>;
+  /** What is there already counts as put lately once it was put half of this ago. */
+  put(bytes: Uint8Array, graceMs: number): Promise<string>;
   read(sha256: string): Promise<Uint8Array | undefined>;
   /** Names of blobs that were put longer ago than this. */
   list(olderThanMs: number): Promise<readonly string[]>;
-  remove(sha256: string): Promise<void>;
+  /** Leaves a blob that was not put longer ago than this: somebody has put it again. */
+  remove(sha256: string, olderThanMs: number): Promise<void>;
   readonly large: LargeResults;
   /** Keeps a part of a job's work items until the job is over; see coordinator/cluster/work-item.ts. */
   putSpec(job: string, digest: string, bytes: Uint8Array): Promise<void>;
@@ -56,13 +58,13 @@ export async function openObjectBlobs(
   };
   const readOf = async (prefix: string, sha256: string): Promise<Uint8Array | undefined> =>
     isDigest(sha256) ? objects.read(`${prefix}.${sha256}`, (bytes) => digestOf(bytes) === sha256) : undefined;
-  const putOf = async (prefix: string, bytes: Uint8Array): Promise<string> => {
+  const putOf = async (prefix: string, bytes: Uint8Array, freshMs?: number): Promise<string> => {
     const sha256 = digestOf(bytes);
-    await objects.put(`${prefix}.${sha256}`, bytes);
+    await objects.put(`${prefix}.${sha256}`, bytes, freshMs);
     return sha256;
   };
   return {
-    put: (bytes) => putOf('blob', bytes),
+    put: (bytes, graceMs) => putOf('blob', bytes, graceMs / 2),
     read: (sha256) => readOf('blob', sha256),
     list: async (olderThanMs) => {
       const limit = Date.now() - olderThanMs;
@@ -71,8 +73,8 @@ export async function openObjectBlobs(
         name.startsWith('blob.') && atMs <= limit ? [name.slice('blob.'.length)] : [],
       );
     },
-    remove: async (sha256) => {
-      if (isDigest(sha256)) await objects.remove(`blob.${sha256}`);
+    remove: async (sha256, olderThanMs) => {
+      if (isDigest(sha256)) await objects.remove(`blob.${sha256}`, olderThanMs);
     },
     large: {
       put: (job, result) => putOf(`result.${jobToken(job)}`, result),
@@ -95,11 +97,10 @@ class Objects {
     this.store = store;
   }
 
-  /** What is there and whole is not written again. */
-  put(name: string, bytes: Uint8Array): Promise<void> {
+  /** What is there and whole is not written again, unless it was written longer ago than `freshMs`. */
+  put(name: string, bytes: Uint8Array, freshMs = Number.POSITIVE_INFINITY): Promise<void> {
     return this.lanes.run(name, async () => {
-      const known = await this.readWhole(name, 1);
-      if (known !== undefined && Buffer.compare(known, bytes) === 0) return;
+      if (await this.has(name, bytes, freshMs)) return;
       await this.link.guard('write to', () =>
         this.store.putBlob({ name, options: { max_chunk_size: natsPieceBytes } }, bytes),
       );
@@ -119,13 +120,20 @@ class Objects {
     );
   }
 
-  remove(name: string): Promise<void> {
+  remove(name: string, olderThanMs = Number.NEGATIVE_INFINITY): Promise<void> {
     return this.lanes.run(name, () =>
       this.link.guard('write to', async () => {
         const info = await this.store.info(name);
-        if (info !== null && !info.deleted) await this.store.delete(name);
+        if (info !== null && !info.deleted && ageMs(info) >= olderThanMs) await this.store.delete(name);
       }),
     );
+  }
+
+  private async has(name: string, bytes: Uint8Array, freshMs: number): Promise<boolean> {
+    const info = await this.link.guard('read', () => this.store.info(name));
+    if (info === null || info.deleted || ageMs(info) >= freshMs) return false;
+    const known = await this.readWhole(name, 1);
+    return known !== undefined && Buffer.compare(known, bytes) === 0;
   }
 
   private async readOnce(name: string): Promise<Uint8Array | undefined> {
@@ -163,6 +171,10 @@ async function inTime<T>(result: Promise<T>, sizeBytes: number): Promise<T> {
     ending.abort();
     late.catch(() => undefined);
   }
+}
+
+function ageMs({ mtime }: { readonly mtime: string }): number {
+  return Date.now() - Date.parse(mtime);
 }
 
 function digestOf(bytes: Uint8Array): string {
