@@ -261,6 +261,7 @@ class NatsCluster implements Cluster {
     return {
       isFree: (job) => this.own !== undefined && claims.isFree(job),
       claim: async (job) => {
+        await follower.whenCleared(job);
         const claim = await claims.claim(job);
         if (claim !== null) follower.drove(job);
         return claim;

@@ -35,7 +35,7 @@ export class JobsFollower {
   private readonly byName = new Map<string, QueuedJob>();
   /** Jobs that this gateway has driven: it clears away after them. */
   private readonly driven = new Set<string>();
-  private readonly clearing = new Set<Promise<void>>();
+  private readonly clearing = new Map<string, Promise<void>>();
   private readonly closers: (() => void)[] = [];
 
   constructor(options: JobsFollowerOptions) {
@@ -43,7 +43,7 @@ export class JobsFollower {
   }
 
   /** Begins to follow; `onOver` is called with every job that does not run any more. */
-  async open(jobs: Jobs, onOver: (job: string) => void): Promise<void> {
+  async open(jobs: Pick<Jobs, 'adopt' | 'hear'>, onOver: (job: string) => void): Promise<void> {
     const { engine, signals, gateway } = this.options;
     const stopFollowing = await engine.followJobs((job, stored) => {
       this.note(job, stored);
@@ -68,39 +68,57 @@ export class JobsFollower {
     this.driven.add(job);
   }
 
+  /** Resolves when nothing of the job is being cleared away here: what is put from then on stays. */
+  async whenCleared(job: string): Promise<void> {
+    await this.clearing.get(job);
+  }
+
   /** Resolves when nothing is being cleared away any more. */
   async close(): Promise<void> {
     for (const close of this.closers.splice(0)) close();
-    await Promise.all(this.clearing);
+    await Promise.all(this.clearing.values());
   }
 
   private note(job: string, stored: StoredJob | null): void {
     if (stored?.state === 'running') this.byName.set(job, { job, priority: stored.priority });
     else {
       this.byName.delete(job);
-      if (this.driven.delete(job)) {
-        const clearing = this.clear(job).finally(() => this.clearing.delete(clearing));
-        this.clearing.add(clearing);
-      }
+      if (this.driven.delete(job)) void this.clear(job);
     }
   }
 
   /** What gateways left that died with the job's last step. */
   private async sweep(): Promise<void> {
     try {
+      // Queues first: one that is opened from now on is of a job that is known to run by then.
+      const queues = await this.options.work.jobs();
       const stored = await this.options.engine.jobs();
       const running = new Set(stored.filter(({ state }) => state === 'running').map(({ job }) => job));
-      for (const job of await this.options.work.jobs()) if (!running.has(job)) await this.clear(job);
+      for (const job of queues) if (!running.has(job)) await this.clear(job);
     } catch (error) {
       this.options.onTrouble(error instanceof Error ? error.message : String(error));
     }
   }
 
-  /** Never rejects: what stays is swept away by the next gateway that starts. */
-  private async clear(job: string): Promise<void> {
+  /** Never rejects: what stays is swept away by the next gateway that starts. One job is cleared once at a time. */
+  private clear(job: string): Promise<void> {
+    const clearing = this.whenCleared(job)
+      .then(() => this.clearNow(job))
+      .finally(() => {
+        if (this.clearing.get(job) === clearing) this.clearing.delete(job);
+      });
+    this.clearing.set(job, clearing);
+    return clearing;
+  }
+
+  /** The job may be submitted again at any time: before each step it is looked whether it runs. */
+  private async clearNow(job: string): Promise<void> {
+    const { engine, work } = this.options;
+    const isOver = async (): Promise<boolean> => (await engine.storedJob(job))?.state !== 'running';
     try {
-      await this.options.work.close(job);
-      await this.options.engine.objects.removeSpecs(job);
+      if (!(await isOver())) return;
+      await work.close(job);
+      await engine.objects.removeSpecs(job, isOver);
     } catch (error) {
       this.options.onTrouble(error instanceof Error ? error.message : String(error));
     }

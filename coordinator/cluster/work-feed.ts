@@ -11,7 +11,7 @@ import type { Signals } from '../engine/nats/signals.ts';
 import type { Delivery, WorkStream } from '../engine/nats/work-stream.ts';
 import type { LedgerPort, TileFate } from '../jobs/ledger-port.ts';
 import type { LedgerStatus } from '../ledger.ts';
-import type { ItemReader } from './work-item.ts';
+import { DamagedItem, type ItemReader } from './work-item.ts';
 import { type DeadTileNotice, deadTileTopic } from './work-port.ts';
 
 /** A job that may have tiles in the queue. */
@@ -174,7 +174,8 @@ export class WorkFeed {
     } catch (error) {
       this.trouble(error);
       // A damaged item would come back for ever; without it the driver's audit puts a new one.
-      error instanceof ProtocolError ? delivery.done() : delivery.giveBack(retryMs);
+      const isDamaged = error instanceof ProtocolError || error instanceof DamagedItem;
+      isDamaged ? delivery.done() : delivery.giveBack(retryMs);
       return false;
     }
   }

@@ -7,7 +7,6 @@
  * The layer's spec lies in the object store, once per layer, as the `spec` message that workers get. Who reads an item checks what
  * workers check: its tile's id is a hash of all that it says, and the layer's digest too.
  */
-import { failure } from '../../src/core/errors.ts';
 import { natsInlineBytesMax } from '../../src/core/limits.ts';
 import type { LayerProblem } from '../../src/core/plan/tile.ts';
 import { decodeGatewayMessage, encodeMessage } from '../../src/core/protocol/codec.ts';
@@ -15,6 +14,11 @@ import { problemOf, specOf } from '../../src/core/protocol/layer-spec.ts';
 import { checkTile, leaseOf, tileOf } from '../../src/core/protocol/lease-tile.ts';
 import type { ObjectBlobs } from '../engine/nats/object-blobs.ts';
 import type { TileWork } from '../jobs/ledger-port.ts';
+
+/** An item, or what it refers to, is not what it has to be, and will not be until its driver puts it again. */
+export class DamagedItem extends Error {
+  override readonly name = 'DamagedItem';
+}
 
 /** Where the parts of items lie that are too large for them. */
 type Objects = Pick<ObjectBlobs, 'putSpec' | 'readSpec'>;
@@ -27,7 +31,7 @@ const noToken = new Uint8Array(28);
 export class ItemWriter {
   private readonly objects: Objects;
   private readonly job: string;
-  private readonly specs = new WeakMap<LayerProblem, Promise<void>>();
+  private specs = new WeakMap<LayerProblem, Promise<void>>();
 
   constructor(objects: Objects, job: string) {
     this.objects = objects;
@@ -45,12 +49,18 @@ export class ItemWriter {
     return prefixed(objectForm, new Uint8Array(0));
   }
 
+  /** Stores anew what the items to come refer to: it may have been removed. */
+  forgetStored(): void {
+    this.specs = new WeakMap();
+  }
+
   private storeSpec(problem: LayerProblem, digest: string): Promise<void> {
     const known = this.specs.get(problem);
     if (known !== undefined) return known;
     const storing = this.objects.putSpec(this.job, digest, encodeMessage(specOf(problem, digest)));
-    this.specs.set(problem, storing);
-    storing.catch(() => this.specs.delete(problem));
+    const { specs } = this;
+    specs.set(problem, storing);
+    storing.catch(() => specs.delete(problem));
     return storing;
   }
 }
@@ -66,13 +76,13 @@ export class ItemReader {
     this.layersMax = layersMax;
   }
 
-  /** @throws ProtocolError, TombolaError (failure) when the item is damaged, or what it refers to cannot be read. */
+  /** @throws ProtocolError, DamagedItem when it, or what it refers to, is damaged or missing; TombolaError (failure) when it cannot be read now. */
   async read(job: string, tile: string, item: Uint8Array): Promise<TileWork> {
     const grant = item[0] === inlineForm ? item.subarray(1) : await this.readObject(job, tile);
     const message = decodeGatewayMessage(grant);
     const lease = message.kind === 'grant' ? message.leases[0] : undefined;
     if (lease === undefined || lease.tile !== tile)
-      throw failure(`Cannot read the work item of tile ${tile}: it is another's`);
+      throw new DamagedItem(`Cannot read the work item of tile ${tile}: it is another's`);
     const problem = await this.problemOf(job, lease.spec);
     const work = { problem, problemDigest: lease.spec, tile: tileOf(lease) };
     checkTile(problem, work.tile);
@@ -95,13 +105,14 @@ export class ItemReader {
   private async readProblem(job: string, digest: string): Promise<LayerProblem> {
     const message = decodeGatewayMessage(await this.readObject(job, digest));
     if (message.kind !== 'spec' || message.digest !== digest)
-      throw failure(`Cannot read layer ${digest} of job ${job}: what is stored is something else`);
+      throw new DamagedItem(`Cannot read layer ${digest} of job ${job}: what is stored is something else`);
     return problemOf(message);
   }
 
   private async readObject(job: string, name: string): Promise<Uint8Array> {
     const bytes = await this.objects.readSpec(job, name);
-    if (bytes === undefined) throw failure(`Cannot read ${name} of job ${job}: it is not in the engine`);
+    if (bytes === undefined)
+      throw new DamagedItem(`Cannot read ${name} of job ${job}: it is not in the engine`);
     return bytes;
   }
 }

@@ -142,12 +142,14 @@ class DrivenJob {
       await this.options.work.open(this.job);
       const waiting = await this.options.work.waiting(this.job);
       const committed = await this.options.engine.committedTiles(this.job);
-      for (const [tile, asked] of tiles) {
-        if (committed.has(tile)) this.settle(tile, { kind: 'done' });
-        else if (!waiting.has(tile) && this.asked.get(tile) === asked) {
-          this.options.onTrouble(`tile ${tile} of job ${this.job} was lost from the queue`);
-          await this.queue(asked);
-        }
+      for (const [tile] of tiles) if (committed.has(tile)) this.settle(tile, { kind: 'done' });
+      const lost = tiles.filter(([tile, asked]) => !waiting.has(tile) && this.asked.get(tile) === asked);
+      // An item may have been taken off the queue since what it refers to is gone.
+      if (lost.length > 0) this.writer.forgetStored();
+      for (const [tile, asked] of lost) {
+        if (this.asked.get(tile) !== asked) continue;
+        this.options.onTrouble(`tile ${tile} of job ${this.job} was lost from the queue`);
+        await this.queue(asked);
       }
     } catch (error) {
       this.options.onTrouble(String(error));

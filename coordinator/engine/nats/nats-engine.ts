@@ -34,6 +34,8 @@ export interface NatsEngineOptions {
 export interface NatsEngine extends Engine {
   /** Whether the tile has a result, sound or not. */
   hasResult(job: string, tile: string): Promise<boolean>;
+  /** Returns a job as it is stored now; undefined: there is none. */
+  storedJob(job: string): Promise<StoredJob | undefined>;
   /** Calls back with every job there is and with every change from then on (null: it was removed). Returns how to stop. */
   followJobs(onChange: (job: string, stored: StoredJob | null) => void): Promise<() => void>;
   readonly objects: ObjectBlobs;
@@ -78,6 +80,11 @@ class NatsJobs implements NatsEngine {
       }),
     );
     return jobs.flat().sort((a, b) => a.sequence - b.sequence || (a.job < b.job ? -1 : 1));
+  }
+
+  async storedJob(job: string): Promise<StoredJob | undefined> {
+    const cell = await this.run(Symbol('job'), () => this.cells.read(jobToken(job)));
+    return cell && readJob(jobKey(job), cell.value);
   }
 
   async followJobs(onChange: (job: string, stored: StoredJob | null) => void): Promise<() => void> {

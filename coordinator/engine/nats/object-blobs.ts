@@ -42,7 +42,8 @@ export interface ObjectBlobs {
   /** Keeps a part of a job's work items until the job is over; see coordinator/cluster/work-item.ts. */
   putSpec(job: string, digest: string, bytes: Uint8Array): Promise<void>;
   readSpec(job: string, digest: string): Promise<Uint8Array | undefined>;
-  removeSpecs(job: string): Promise<void>;
+  /** Stops where the job has come to need them: `mayGo` is asked before each. */
+  removeSpecs(job: string, mayGo?: () => Promise<boolean>): Promise<void>;
 }
 
 /** Returns the objects; their store is made if it is not there. */
@@ -52,9 +53,12 @@ export async function openObjectBlobs(
 ): Promise<ObjectBlobs> {
   const store = await link.guard('open', () => new Objm(link.client).create(bucket, { replicas }));
   const objects = new Objects(link, store);
-  const removeOf = (prefix: string) => async (job: string) => {
-    for (const { name } of await objects.list())
-      if (name.startsWith(`${prefix}.${jobToken(job)}.`)) await objects.remove(name);
+  const removeOf = (prefix: string) => async (job: string, mayGo?: () => Promise<boolean>) => {
+    const found = await objects.list();
+    for (const { name } of found.filter(({ name }) => name.startsWith(`${prefix}.${jobToken(job)}.`))) {
+      if ((await mayGo?.()) === false) return;
+      await objects.remove(name);
+    }
   };
   const readOf = async (prefix: string, sha256: string): Promise<Uint8Array | undefined> =>
     isDigest(sha256) ? objects.read(`${prefix}.${sha256}`, (bytes) => digestOf(bytes) === sha256) : undefined;
