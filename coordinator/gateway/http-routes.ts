@@ -95,10 +95,13 @@ export function httpRoutes(
   return (request, response) => {
     request.on('error', (error) => options.log('request-error', { reason: reasonOf(error) }));
     response.on('error', (error) => options.log('response-error', { reason: reasonOf(error) }));
-    answer(request, { routes, options }).then(
-      (found) => send(response, found),
-      (error: unknown) => send(response, answerFor(error, options.log)),
-    );
+    answer(request, { routes, options })
+      .catch((error: unknown) => answerFor(error, options.log))
+      .then((found) => send(response, found))
+      .catch((error: unknown) => {
+        options.log('response-error', { reason: reasonOf(error) });
+        response.destroy();
+      });
   };
 }
 

@@ -56,7 +56,15 @@ const lateMsMax = 1000;
 /** Returns the socket server, listening for upgrades of the HTTP server. */
 export function openSocketServer(server: Server, options: SocketServerOptions): SocketServer {
   const sockets = new Sockets(options);
-  server.on('upgrade', (request, socket, head) => sockets.upgrade(request, socket, head));
+  server.on('upgrade', (request, socket, head) => {
+    // What one stranger sends must never end the coordinator for all.
+    try {
+      sockets.upgrade(request, socket, head);
+    } catch (error) {
+      options.log('upgrade-failed', { reason: reasonOf(error) });
+      socket.destroy();
+    }
+  });
   return {
     sessions: sockets.sessions,
     close: (code, reason, cutMs) => sockets.close(code, reason, cutMs),
@@ -162,7 +170,8 @@ class Sockets {
   /** What stands against the connection before anybody asks who it is. */
   private refusal(request: IncomingMessage): Refusal | undefined {
     const address = request.socket.remoteAddress ?? '';
-    if (new URL(request.url ?? '/', 'http://local').pathname !== socketPath)
+    // Compared as it came: what is no URL cannot be parsed.
+    if (request.url?.split('?', 1)[0] !== socketPath)
       return { status: '404 Not Found', reason: `no WebSocket here, expected ${socketPath}` };
     if (!this.options.isOriginAllowed(request))
       return { status: '403 Forbidden', reason: 'connections from web pages of this origin are not allowed' };
