@@ -15,7 +15,8 @@
  *                                                        → waiting    the store failed; the sender is asked to send it again
  *   waiting     its result was verified, not stored      → checking   the sender comes with it again
  *                                                        → open       it does not
- *   local       tileAttemptMax leases came to nothing, two verified results differ, or no second opinion came in time
+ *   local       tileAttemptMax leases came to nothing, two verified results differ, no second opinion came in time, or there are only
+ *               volunteers for a tile whose result is too long for a frame of theirs
  *                                                        → storing    the gateway solved it itself
  *                                                        → dead       it could not: the job says "incomplete"
  *   done        durable. Late results are acknowledged as duplicates and dropped

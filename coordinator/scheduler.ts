@@ -2,7 +2,8 @@
  * Which tile next, and for whom. Pure, like the ledger whose state it works on.
  *
  *   jobs       the highest priority first; jobs of one priority take turns, tile by tile
- *   tiles      tiles that wait for a second opinion first (they hold memory), to trusted workers; then first come, first served
+ *   tiles      tiles that wait for a second opinion (they hold memory) or whose results are too long for a volunteer's frame first, to
+ *              trusted workers; then first come, first served
  *   how many   what the session's credit, its worker's quota and the room for its results allow; one for a stranger, a tile per
  *              thread for a trusted worker not yet measured, then about leasedWorkMs of work by its observed speed; near the end of the
  *              work no more than a fair share
@@ -20,7 +21,7 @@ import {
   type WorkerRecord,
 } from './ledger/state.ts';
 import { isQuarantined } from './ledger/trust.ts';
-import type { LedgerEffect } from './ledger.ts';
+import type { LedgerEffect, LedgerTile } from './ledger.ts';
 
 type Grants = Extract<LedgerEffect, { kind: 'grant' }>['leases'][number];
 
@@ -35,9 +36,14 @@ const stragglerMsMin = 1_000;
 export function openTile(ledger: Ledger, tile: TileRecord): void {
   if (!tile.isQueued) {
     tile.isQueued = true;
-    (isHeld(tile) ? tile.job.confirm : tile.job.open).push(tile);
+    (isHeld(tile) || isTooLarge(ledger, tile) ? tile.job.confirm : tile.job.open).push(tile);
   }
   turnsOf(ledger, tile.job.priority).add(tile.job);
+}
+
+/** Returns whether a tile has a result that may be too long for a volunteer's frame. */
+export function isTooLarge(ledger: Ledger, { blocks }: LedgerTile): boolean {
+  return blocks > ledger.settings.volunteerTileBlocksMax;
 }
 
 /** Takes a job out of the turns. */
@@ -96,6 +102,7 @@ function findHelper(ledger: Ledger, lease: LeaseRecord): SessionRecord | undefin
     const { worker } = session;
     if (worker === lease.session.worker || lease.tile.results.some((result) => result.worker === worker))
       continue;
+    if (worker.kind === 'volunteer' && isTooLarge(ledger, lease.tile)) continue;
     if (hasRoom(ledger, session, false)) return session;
   }
   return undefined;
@@ -132,7 +139,7 @@ function takeTile(ledger: Ledger, worker: WorkerRecord): TileRecord | undefined 
       const [job] = jobs;
       if (job === undefined) break;
       jobs.delete(job);
-      const tile = takeUnconfirmed(job, worker) ?? takeOpen(job);
+      const tile = takeReserved(job, worker) ?? takeOpen(job);
       if (job.open.size + job.confirm.size > 0) jobs.add(job);
       if (tile !== undefined) return tile;
     }
@@ -152,8 +159,8 @@ function takeOpen(job: JobRecord): TileRecord | undefined {
   }
 }
 
-/** Takes a tile that waits for a second opinion. */
-function takeUnconfirmed(job: JobRecord, worker: WorkerRecord): TileRecord | undefined {
+/** Takes a tile that is for trusted workers alone. */
+function takeReserved(job: JobRecord, worker: WorkerRecord): TileRecord | undefined {
   if (worker.kind !== 'trusted') return undefined;
   for (;;) {
     const tile = job.confirm.take();

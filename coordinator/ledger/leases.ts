@@ -1,5 +1,6 @@
 /** Leases begin and end. */
 import type { LedgerEvent, LedgerTile } from '../ledger.ts';
+import { isTooLarge } from '../scheduler.ts';
 import { touch } from './sessions.ts';
 import { clockOf, type LeaseRecord, type Ledger, type SessionRecord, type TileRecord } from './state.ts';
 import { findTile, isCurrent, setState, settleTile } from './tiles.ts';
@@ -88,6 +89,7 @@ export function adoptLease(ledger: Ledger, event: Extract<LedgerEvent, { kind: '
   }
   const { worker } = session;
   const isFree = tile.state === 'open' && !tile.results.some((result) => result.worker === worker);
+  if (worker.kind === 'volunteer' && isTooLarge(ledger, tile)) return;
   if (!isFree || worker.leased >= worker.quota || worker.quarantinedUntil > clockOf(ledger)) return;
   beginLease(ledger, session, tile);
 }

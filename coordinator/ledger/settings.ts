@@ -21,6 +21,7 @@ import {
   tileAttemptMax,
   tileLeaseCountMax,
   tilesPerJobMax,
+  volunteerTileBlocksMax,
   workersRememberedMax,
 } from '../../src/core/limits.ts';
 
@@ -38,6 +39,7 @@ export interface LedgerSettings {
   readonly leasesPerSessionMax: number;
   readonly tileAttemptMax: number;
   readonly tileLeaseCountMax: number;
+  readonly volunteerTileBlocksMax: number;
   readonly resultsPerTileMax: number;
   readonly resultsPerWorkerMin: number;
   readonly heldResultsMax: number;
@@ -66,6 +68,7 @@ export const defaultLedgerSettings: LedgerSettings = {
   leasesPerSessionMax,
   tileAttemptMax,
   tileLeaseCountMax,
+  volunteerTileBlocksMax,
   resultsPerTileMax,
   resultsPerWorkerMin,
   heldResultsMax,

@@ -48,7 +48,7 @@ export interface TileRecord extends LedgerTile {
   /** The coordinator's own solving of it: waiting its turn, or at it. */
   local: 'no' | 'queued' | 'running';
   isUnsolvable: string | null;
-  /** Two verified results differ: only the coordinator or a trusted worker can settle it. */
+  /** Volunteers cannot settle it, and no trusted worker has in time or is there to: the coordinator is to. */
   isDisputed: boolean;
   /** Not handed out before this time (ledger clock). */
   notBefore: number;
@@ -67,7 +67,7 @@ export interface JobRecord {
   readonly inHand: Set<TileRecord>;
   /** Open tiles, first come first served. */
   readonly open: Fifo<TileRecord>;
-  /** Open tiles that wait for a second opinion: for trusted workers. */
+  /** Open tiles that are for trusted workers: they wait for a second opinion, or are too large for volunteers. */
   readonly confirm: Fifo<TileRecord>;
   readonly counts: Record<TileState, number>;
   blocksDone: number;

@@ -4,7 +4,7 @@ import { expireLeases } from './leases.ts';
 import { reviewHeld } from './results.ts';
 import { endSilentSessions } from './sessions.ts';
 import { clockOf, type Ledger } from './state.ts';
-import { isCurrent, settleTile } from './tiles.ts';
+import { isCurrent, reviewLarge, settleTile } from './tiles.ts';
 
 /** Ends silent sessions and overdue leases, reopens what has waited, and hands out straggler copies. */
 export function passTime(ledger: Ledger): void {
@@ -16,6 +16,7 @@ export function passTime(ledger: Ledger): void {
     if (!isCurrent(ledger, tile) || clockOf(ledger) < tile.reviewAt) continue;
     tile.reviewAt = Number.POSITIVE_INFINITY;
     reviewHeld(ledger, tile);
+    reviewLarge(ledger, tile);
     settleTile(ledger, tile);
   }
   serveStragglers(ledger);

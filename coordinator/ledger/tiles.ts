@@ -1,5 +1,5 @@
 /** A tile's state follows from its leases and results; {@link settleTile} works it out after every change and acts on it. */
-import { openTile } from '../scheduler.ts';
+import { isTooLarge, openTile } from '../scheduler.ts';
 import { clockOf, type JobRecord, type Ledger, type TileRecord, type TileState } from './state.ts';
 
 /** Returns the tile, if the ledger has it. */
@@ -27,7 +27,10 @@ export function settleTile(ledger: Ledger, tile: TileRecord): void {
       reason: tile.isUnsolvable ?? '',
     });
   setState(ledger, tile, state);
-  if (state === 'open') openTile(ledger, tile);
+  if (state === 'open') {
+    openTile(ledger, tile);
+    if (isTooLarge(ledger, tile)) reviewAt(ledger, tile, clockOf(ledger) + ledger.settings.leaseMsTrusted);
+  }
   startLocal(ledger);
 }
 
@@ -53,6 +56,12 @@ export function reviewAt(ledger: Ledger, tile: TileRecord, at: number): void {
   if (at >= tile.reviewAt) return;
   tile.reviewAt = at;
   ledger.reviews.push(at, tile);
+}
+
+/** Has the coordinator solve an open tile that is too large for all the workers there are. */
+export function reviewLarge(ledger: Ledger, tile: TileRecord): void {
+  if (tile.state !== 'open' || !isTooLarge(ledger, tile) || ledger.sessions.size === 0) return;
+  if (![...ledger.sessions.values()].some(({ worker }) => worker.kind === 'trusted')) tile.isDisputed = true;
 }
 
 /** Returns counts of no tile. */

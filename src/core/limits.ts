@@ -96,6 +96,8 @@ export const messageStringBytesMax = 1 << 16;
 export const workerFrameBytesMax = 1 << 24;
 /** Bytes of a frame from a volunteer: 150,000 blocks take 165 kB where they are easy, so that a stranger can make us hold little. */
 export const volunteerFrameBytesMax = 1 << 20;
+/** Blocks of a tile that volunteers are leased: at 12 bits each their result fits a frame. Larger ones are for trusted workers. */
+export const volunteerTileBlocksMax = Math.floor((8 * (volunteerFrameBytesMax - 1024)) / 12);
 /** Bytes of a frame from a gateway: a spec has 8 bytes per source column, and layers have up to some million columns. */
 export const gatewayFrameBytesMax = 1 << 26;
 /** Bytes of a frame before `hello` is accepted: 1,024 tile names take up to 150 kB. */

@@ -3,6 +3,7 @@
 import { defaultLedgerSettings } from '../../coordinator/ledger/settings.ts';
 import { clockOf, type TileRecord, type WorkerRecord } from '../../coordinator/ledger/state.ts';
 import type { Ledger, LedgerEffect } from '../../coordinator/ledger.ts';
+import { isTooLarge } from '../../coordinator/scheduler.ts';
 import { promise } from './clockwork.ts';
 
 /** Checks what the ledger wants done. */
@@ -36,7 +37,7 @@ export function checkLedger(ledger: Ledger, isThorough: boolean): void {
     promise(counted === job.tiles.size, 'every tile of a job is in one state');
     open += job.counts.open;
     tiles += job.tiles.size;
-    for (const tile of job.tiles.values()) checkTile(tile);
+    for (const tile of job.tiles.values()) checkTile(ledger, tile);
     promise(job.open.size + job.confirm.size <= job.tiles.size, 'a queue of open tiles holds each tile once');
   }
   promise(open === ledger.openCount, 'the count of open tiles is the sum over all jobs');
@@ -64,10 +65,15 @@ function checkWorker(worker: WorkerRecord): void {
   promise(leased <= Math.max(1, peak), 'nobody holds more leases than its quota was at most');
 }
 
-function checkTile(tile: TileRecord): void {
+function checkTile(ledger: Ledger, tile: TileRecord): void {
   const { tileLeaseCountMax, resultsPerTileMax } = defaultLedgerSettings;
   promise(tile.leases.length <= tileLeaseCountMax, 'a tile has at most two leases');
   promise(tile.results.length <= resultsPerTileMax + 1, 'a tile has a bounded number of results');
+  for (const { session } of tile.leases)
+    promise(
+      session.worker.kind === 'trusted' || !isTooLarge(ledger, tile),
+      'no volunteer is leased a tile whose result it could not send',
+    );
   const workers = new Set(tile.leases.map(({ session }) => session.worker));
   promise(workers.size === tile.leases.length, 'two leases of a tile are of different workers');
   for (const { phase, worker } of tile.results)

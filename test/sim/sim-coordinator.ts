@@ -17,7 +17,7 @@ import { checkEffects, checkLedger } from './ledger-checks.ts';
 import { hashText } from './prng.ts';
 import { type RunningJob, SimJobs } from './sim-jobs.ts';
 import type { Connection } from './sim-net.ts';
-import { honestBody, poolSize, toyProblem, toyTileOf, verifyBody } from './toy-job.ts';
+import { honestBody, largeTileBlocks, poolSize, toyProblem, toyTileOf, verifyBody } from './toy-job.ts';
 import type { World } from './world.ts';
 
 const specDigest = 'ab'.repeat(32);
@@ -69,7 +69,7 @@ export class SimCoordinator {
     this.isUp = true;
     this.frozenUntil = 0;
     const seed = world.random.ledger.below(2 ** 32);
-    this.ledger = createLedger({ seed, ...world.bug?.settings });
+    this.ledger = createLedger({ seed, volunteerTileBlocksMax: largeTileBlocks - 1, ...world.bug?.settings });
     for (const plan of world.plans) this.driver.startJob(plan);
     this.scheduleTick();
   }

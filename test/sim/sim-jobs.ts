@@ -1,7 +1,15 @@
 /** Drives toy jobs through the simulated coordinator: the second stage follows from the first, and what is sealed was read back. */
 import { promise } from './clockwork.ts';
+import { hashText } from './prng.ts';
 import type { SimCoordinator } from './sim-coordinator.ts';
-import { honestBody, secondStage, type ToyJob, type ToyTile, verifyBody } from './toy-job.ts';
+import {
+  honestBody,
+  largeTileBlocks,
+  secondStage,
+  type ToyJob,
+  type ToyTile,
+  verifyBody,
+} from './toy-job.ts';
 import type { World } from './world.ts';
 
 /** A job at work. */
@@ -53,7 +61,8 @@ export class SimJobs {
     this.coordinator.happen({
       kind: 'tiles-added',
       job: job.plan.job,
-      tiles: ids.map((tile) => ({ tile, blocks: 20 })),
+      // One in eight is too large for volunteers.
+      tiles: ids.map((tile) => ({ tile, blocks: hashText(tile) % 8 === 0 ? largeTileBlocks : 20 })),
     });
   }
 

@@ -34,6 +34,8 @@ export interface BodyVerdict {
 
 /** Tiles in the pool. */
 export const poolSize = 12;
+/** Blocks of a tile whose result no volunteer can send. */
+export const largeTileBlocks = 21;
 
 /** The layer that all toy tiles belong to. */
 export const toyProblem: LayerProblem = {

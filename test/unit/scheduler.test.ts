@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { deskOf, granted } from '../support/ledger-desk.ts';
+import { deskOf, granted, kinds } from '../support/ledger-desk.ts';
 
 describe('the scheduler', () => {
   test('serves the highest priority first and lets equals take turns', () => {
@@ -55,5 +55,59 @@ describe('the scheduler', () => {
     const count = granted(desk.want('a', 1_000)).length;
     expect(count).toBeGreaterThan(30);
     expect(count).toBeLessThan(80);
+  });
+
+  describe('of tiles too large for volunteers', () => {
+    const largeFrom = (count: number) => deskOf(count, { volunteerTileBlocksMax: 9 });
+
+    test('leases them to trusted workers alone, and ones that just fit to anybody', () => {
+      const desk = largeFrom(1);
+      desk.join('volunteer', 'volunteer');
+      desk.happen({ kind: 'holds', session: 'volunteer', job: 'j', tile: 'j0' });
+      expect(granted(desk.want('volunteer'))).toEqual([]);
+      desk.join('a');
+      expect(granted(desk.want('a'))).toEqual(['j0']);
+      const fitting = deskOf(1, { volunteerTileBlocksMax: 10 });
+      fitting.join('volunteer', 'volunteer');
+      expect(granted(fitting.want('volunteer'))).toEqual(['j0']);
+    });
+
+    test('gives volunteers what comes behind them', () => {
+      const desk = largeFrom(1);
+      desk.happen({ kind: 'tiles-added', job: 'j', tiles: [{ tile: 'small', blocks: 9 }] });
+      desk.join('volunteer', 'volunteer');
+      expect(granted(desk.want('volunteer'))).toEqual(['small']);
+    });
+
+    test('gives volunteers no second copy of one', () => {
+      const desk = largeFrom(9);
+      desk.join('a');
+      for (let index = 0; index < 8; index++) {
+        desk.want('a');
+        const { result } = desk.verified('a', `j${index}`);
+        desk.happen({ kind: 'stored', result, outcome: 'new' });
+      }
+      desk.join('volunteer', 'volunteer');
+      desk.want('volunteer');
+      expect(granted(desk.want('a'))).toEqual(['j8']);
+      expect(granted(desk.pass(30_000))).toEqual([]);
+      desk.join('b');
+      desk.want('b');
+      expect(granted(desk.pass(1_000))).toEqual(['j8']);
+    });
+
+    test('has the coordinator solve them when only volunteers are there, and not before', () => {
+      const desk = largeFrom(1);
+      expect(kinds(desk.pass(200_000))).toEqual([]);
+      desk.join('a');
+      expect(kinds(desk.pass(200_000))).toEqual([]);
+      desk.join('volunteer', 'volunteer');
+      desk.want('volunteer');
+      desk.happen({ kind: 'worker-left', session: 'a' });
+      expect(desk.pass(60_000)).toContainEqual({ kind: 'solve-here', job: 'j', tile: 'j0' });
+      desk.happen({ kind: 'solved-here', job: 'j', tile: 'j0', result: 'ours', digest: 'x' });
+      const stored = desk.happen({ kind: 'stored', result: 'ours', outcome: 'new' });
+      expect(kinds(stored)).toContain('tile-done');
+    });
   });
 });
