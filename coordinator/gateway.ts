@@ -203,6 +203,8 @@ async function openService(
     ...(cluster === undefined ? {} : { sharing: cluster.sharing }),
     ...(tileBlocks === undefined ? {} : { tileBlocks }),
   });
+  // For a start that fails later on: a coordinator that ends has closed them before.
+  closers.unshift(async () => jobs?.close());
   const status = () => ledgerStatus(shell.ledger, nowMs());
   await cluster?.start({ jobs, ledger: shell.port, ledgerStatus: status });
   const backend = backendOf({ jobs, engine, status, sockets, metrics });

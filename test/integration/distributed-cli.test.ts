@@ -277,6 +277,18 @@ test('a worker and the coordinator are killed in the middle, and the ticket has 
   await endAll();
 });
 
+test('a coordinator whose port is taken ends, whatever jobs it has to go on with', async () => {
+  const { process, url } = await startCoordinator('unfinished');
+  const submitted = await tombola('submit', target, ...hard, '--coordinator', url);
+  expect(submitted.code).toBe(0);
+  await end(process, 'SIGTERM');
+  const { port } = await startCoordinator('taken');
+  const { code, stderr } = await start(['serve', '--data', 'unfinished', '--port', port]).finished;
+  expect(stderr).toMatch(/listen on 127\.0\.0\.1:\d+: .*free port/);
+  expect(code).toBe(2);
+  await endAll();
+});
+
 test('a search whose coordinator stays away says how to come back to it, and can', async () => {
   const { process, url, port } = await startCoordinator('away');
   const run = ['search', target, ...scaled, '--coordinator', url, '--out', 'away-run'];
