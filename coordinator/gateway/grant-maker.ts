@@ -21,8 +21,6 @@ export interface GrantMaker {
   ): GatewayMessage[];
   /** Forgets what the session has been sent. */
   forget(session: string): void;
-  /** Forgets the tile's encoding. */
-  forgetTile(tile: string): void;
 }
 
 /** Returns a maker of grants whose tokens are signed with the key of the moment. */
@@ -30,7 +28,7 @@ export function grantMaker(key: () => Uint8Array): GrantMaker {
   /** Digests of the specs each session has. */
   const sent = new Map<string, Set<string>>();
   const specs = new WeakMap<TileWork['problem'], Spec>();
-  const encoded = new Map<string, Lease>();
+  const encoded = new WeakMap<TileWork['tile'], Lease>();
 
   function specFor({ problem, problemDigest }: TileWork): Spec {
     const known = specs.get(problem);
@@ -41,13 +39,19 @@ export function grantMaker(key: () => Uint8Array): GrantMaker {
   }
 
   function leaseFor(worker: string, { lease, work }: { lease: GrantedLease; work: TileWork }): Lease {
-    const { job, tile, attempt, leaseMs } = lease;
-    const token = leaseToken(key(), { job, tile, attempt, worker, expiryMs: Date.now() + leaseMs });
+    const { job, attempt, leaseMs } = lease;
+    const token = leaseToken(key(), {
+      job,
+      tile: lease.tile,
+      attempt,
+      worker,
+      expiryMs: Date.now() + leaseMs,
+    });
     const grant = { job, spec: work.problemDigest, token, attempt, leaseMs };
-    const known = encoded.get(tile);
+    const known = encoded.get(work.tile);
     if (known !== undefined) return { ...known, ...grant };
     const fresh = leaseOf(work.tile, grant);
-    encoded.set(tile, fresh);
+    encoded.set(work.tile, fresh);
     return fresh;
   }
 
@@ -66,7 +70,6 @@ export function grantMaker(key: () => Uint8Array): GrantMaker {
       return messages;
     },
     forget: (session) => sent.delete(session),
-    forgetTile: (tile) => encoded.delete(tile),
   };
 }
 

@@ -309,7 +309,6 @@ class Shell {
 
   private settle({ job, tile }: { job: string; tile: string }, fate: TileFate): void {
     this.tiles.settle({ job, tile }, fate);
-    this.grants.forgetTile(tile);
     this.options.observer.settled(fate.kind);
   }
 
