@@ -170,7 +170,7 @@ async function openService(
   const volunteerKeys = keys ?? { current: newTokenKey(), previous: null };
   const checkAccess = accessChecker(keys, volunteerKeys);
   const gateways = options.gateways ?? [];
-  const isOriginAllowed = originChecker({
+  const checkOrigin = originChecker({
     // A volunteer's page that one gateway served goes on with another.
     allowedOrigins: [...(options.allowedOrigins ?? []), ...gateways.map(pageOriginOf)],
     isOpen: keys === null,
@@ -181,7 +181,7 @@ async function openService(
   const setting = { shell, build: options.build, checkAccess, gateways: gatewaysNow, offences, nowMs };
   const sockets = openSocketServer(server, {
     checkAccess,
-    isOriginAllowed,
+    checkOrigin,
     openSession: (transport, origin) => new GatewaySession(transport, origin, { ...setting, log: live.log }),
     onOutcome: (outcome) => metrics.connected(outcome),
     offences,
@@ -216,7 +216,7 @@ async function openService(
   const join = options.volunteers === true ? openJoin(volunteerKeys, nowMs()) : null;
   const feed = live.serve({ jobs, ledger: shell.ledger, sessions: sockets.sessions, engine });
   closers.unshift(async () => feed.close());
-  const routes = { backend, pages, join, live: liveRoute(feed, checkAccess), checkAccess, isOriginAllowed };
+  const routes = { backend, pages, join, live: liveRoute(feed, checkAccess), checkAccess, checkOrigin };
   server.on('request', httpRoutes({ ...routes, log: live.log }));
   return { server, sockets, shell, jobs, cluster };
 }

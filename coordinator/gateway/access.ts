@@ -39,21 +39,31 @@ export function bearerToken({ headers }: IncomingMessage): string | undefined {
   return /^Bearer ([!-~]{1,512})$/i.exec(authorization)?.[1] ?? '';
 }
 
+/** Says why a request may not come from the web page, for the host name or by the way that it says it does; null: it may. */
+export type CheckOrigin = (request: IncomingMessage) => string | null;
+
+/** What proxies add to the requests that they hand on. */
+const proxyHeaders = ['x-forwarded-for', 'x-forwarded-host', 'x-real-ip', 'forwarded', 'via'];
+
 /**
- * Returns whether a request may come from the web page, or for the host name, that it says it does. Its own pages may; a browser
- * sends an Origin with each of their WebSockets and POSTs.
+ * Returns how to check where requests come from. Its own pages may ask; a browser sends an Origin with each of their WebSockets and
+ * POSTs. Where nobody needs a token no proxy may: it would make whoever reaches it one of this machine.
  */
 export function originChecker(options: {
   readonly allowedOrigins: readonly string[];
   /** The coordinator needs no token: then its address is all that protects it. */
   readonly isOpen: boolean;
-}): (request: IncomingMessage) => boolean {
+}): CheckOrigin {
   const allowed = new Set(options.allowedOrigins);
   return (request) => {
     const { origin, host } = request.headers;
     if (origin === undefined ? isHidden(request) : !allowed.has(origin) && !isOwnOrigin(request))
-      return false;
-    return !options.isOpen || host === undefined || isLoopback(host.replace(/:\d+$/, ''));
+      return 'web pages of this origin are not allowed';
+    if (!options.isOpen) return null;
+    if (proxyHeaders.some((name) => request.headers[name] !== undefined))
+      return 'it came through a proxy, and whoever reaches a coordinator without tokens may do anything; make tokens first (tombola token)';
+    if (host === undefined || isLoopback(host.replace(/:\d+$/, ''))) return null;
+    return 'it names another host than this machine, and the coordinator has no tokens; make some first (tombola token)';
   };
 }
 

@@ -20,7 +20,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { TombolaError } from '../../src/core/errors.ts';
 import { jobNetworkBytesMax, jobOptionsBytesMax, uploadCountMax } from '../../src/core/limits.ts';
 import { isAllowed, type TokenAction } from '../tokens.ts';
-import { bearerToken, type CheckAccess } from './access.ts';
+import { bearerToken, type CheckAccess, type CheckOrigin } from './access.ts';
 import type { Join } from './join.ts';
 import type { LiveRoute } from './live/live-route.ts';
 import type { Log } from './log.ts';
@@ -57,7 +57,7 @@ export interface RouteOptions {
   /** Null: volunteers are not wanted. */
   readonly join: Join | null;
   readonly checkAccess: CheckAccess;
-  readonly isOriginAllowed: (request: IncomingMessage) => boolean;
+  readonly checkOrigin: CheckOrigin;
   readonly log: Log;
 }
 
@@ -119,11 +119,8 @@ async function answer(
       404,
       `Cannot find ${url.pathname}, expected one of /, /volunteer, /join, /healthz, /metrics, /api/jobs, /api/workers, /api/live, /api/blobs/SHA256`,
     );
-  if (!options.isOriginAllowed(request))
-    return refusal(
-      403,
-      'Cannot serve web pages of this origin or requests for this host: allow the origin when starting the coordinator',
-    );
+  const objection = options.checkOrigin(request);
+  if (objection !== null) return refusal(403, `Cannot serve this request: ${objection}`);
   if (page !== undefined) return page;
   if (route === undefined)
     return refusal(

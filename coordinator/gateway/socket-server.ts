@@ -6,7 +6,6 @@ import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import {
-  bufferedBytesMax,
   connectionCountMax,
   connectionsPerNetworkMax,
   helloMsMax,
@@ -16,7 +15,8 @@ import {
 } from '../../src/core/limits.ts';
 import type { Transport } from '../../src/core/protocol/transport.ts';
 import { isAllowed } from '../tokens.ts';
-import { type Access, bearerToken, type CheckAccess } from './access.ts';
+import { type Access, bearerToken, type CheckAccess, type CheckOrigin } from './access.ts';
+import { Backlog } from './backlog.ts';
 import type { ConnectionOrigin, GatewaySession } from './gateway-session.ts';
 import type { Log } from './log.ts';
 import { isLoopback } from './network-of.ts';
@@ -27,8 +27,7 @@ import { reasonOf } from './reason-of.ts';
 /** What a socket server works with. */
 export interface SocketServerOptions {
   readonly checkAccess: CheckAccess;
-  /** Whether the request may come from where it says it does; see access.ts. */
-  readonly isOriginAllowed: (request: IncomingMessage) => boolean;
+  readonly checkOrigin: CheckOrigin;
   readonly openSession: (transport: Transport, origin: ConnectionOrigin) => GatewaySession;
   readonly onOutcome: (outcome: string) => void;
   readonly offences: Offences;
@@ -173,8 +172,8 @@ class Sockets {
     // Compared as it came: what is no URL cannot be parsed.
     if (request.url?.split('?', 1)[0] !== socketPath)
       return { status: '404 Not Found', reason: `no WebSocket here, expected ${socketPath}` };
-    if (!this.options.isOriginAllowed(request))
-      return { status: '403 Forbidden', reason: 'connections from web pages of this origin are not allowed' };
+    const reason = this.options.checkOrigin(request);
+    if (reason !== null) return { status: '403 Forbidden', reason };
     const count = this.trusted.clients.size + this.others.clients.size;
     if (this.isClosing || count >= connectionCountMax)
       return { status: '503 Service Unavailable', reason: 'no room for another connection; try again later' };
@@ -281,10 +280,11 @@ function keepAlive(webSocket: WebSocket): () => void {
 }
 
 function transportOf(webSocket: WebSocket): Transport {
+  const backlog = new Backlog();
   return {
     send: (bytes) => {
       if (webSocket.readyState !== webSocket.OPEN) return;
-      if (webSocket.bufferedAmount > bufferedBytesMax) webSocket.terminate();
+      if (backlog.isTooMuch(webSocket.bufferedAmount, performance.now())) webSocket.terminate();
       else webSocket.send(bytes);
     },
     bufferedBytes: () => webSocket.bufferedAmount,

@@ -75,8 +75,12 @@ export const helloMsMax = 5000;
 export const pingMs = 15_000;
 /** Bytes waiting in a gateway's socket from which on the peer is granted nothing. */
 export const bufferedBytesForGrants = 1 << 20;
-/** Bytes waiting in a gateway's socket from which on it is cut. */
+/** Bytes waiting in a gateway's socket above which it is cut when they have not drained below for bufferedMsMax. */
 export const bufferedBytesMax = 1 << 22;
+/** Milliseconds that more may wait: the first grants of a worker with 64 threads are some 40 MB at once. */
+export const bufferedMsMax = 30_000;
+/** Bytes waiting in a gateway's socket above which it is cut at once: two tiles of 600 kB for each of 64 threads, and half as much again. */
+export const bufferedBytesHardMax = 1 << 27;
 /** Sockets of one gateway; an idle one costs about 12 kB. */
 export const connectionCountMax = 10_000;
 /** Sockets of one IPv4 /24 or IPv6 /64 beyond loopback: a computing centre behind one address fits. */

@@ -132,6 +132,36 @@ describe('a WebSocket', () => {
   });
 });
 
+describe('what a proxy hands on', () => {
+  const forwarded: readonly Record<string, string>[] = [
+    { 'x-forwarded-for': '203.0.113.7' },
+    { 'x-forwarded-host': 'coordinator.example' },
+    { 'x-real-ip': '203.0.113.7' },
+    { forwarded: 'for=203.0.113.7' },
+    { via: '1.1 proxy' },
+  ];
+  let open: TestGateway;
+  beforeAll(async () => {
+    open = await openTestGateway();
+  });
+  afterAll(async () => {
+    await open.close();
+  });
+
+  it.each(forwarded)('with %o is refused where nobody needs a token', async (headers) => {
+    const response = await fetch(`${open.url}/api/jobs`, { headers });
+    expect(response.status).toBe(403);
+    expect(await response.json()).toEqual({ error: expect.stringMatching(/^Cannot .*make tokens/) });
+    await expect(connectRaw(open.url, headers)).rejects.toThrow(/403/);
+    expect((await fetch(`${open.url}/api/jobs`)).status).toBe(200);
+  });
+
+  it.each(forwarded)('with %o is served where tokens say who asks', async (headers) => {
+    const response = await fetch(`${gateway.url}/api/jobs`, { headers: { ...bearing('read'), ...headers } });
+    expect(response.status).toBe(200);
+  });
+});
+
 describe('requests', () => {
   it('of a web page from elsewhere are refused', async () => {
     const headers = { ...bearing('admin'), origin: 'https://elsewhere.example' };

@@ -1,10 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { Backlog } from '../../coordinator/gateway/backlog.ts';
 import { checkListenAddress } from '../../coordinator/gateway/listen-address.ts';
 import { openLog } from '../../coordinator/gateway/log.ts';
 import { isLoopback, networkOf } from '../../coordinator/gateway/network-of.ts';
 import { banMs, Offences } from '../../coordinator/gateway/offences.ts';
 import { TokenBucket } from '../../coordinator/gateway/token-bucket.ts';
+import { bufferedBytesHardMax, bufferedBytesMax, bufferedMsMax } from '../../src/core/limits.ts';
 import { linkedTransports } from '../../src/core/protocol/transport.ts';
 import { gatewayUrl, needsMask } from '../../worker/node/web-socket.ts';
 
@@ -30,6 +32,29 @@ describe('a token bucket', () => {
     expect(bucket.take(1, 50)).toBe(false);
     expect(bucket.isFull(2999)).toBe(false);
     expect(bucket.isFull(3050)).toBe(true);
+  });
+});
+
+describe('a backlog', () => {
+  it('may be large for a while: a first grant is sent at once', () => {
+    const backlog = new Backlog();
+    for (let waiting = 0; waiting <= 64 * 600_000; waiting += 600_000)
+      expect(backlog.isTooMuch(waiting, 0)).toBe(false);
+    expect(backlog.isTooMuch(bufferedBytesMax + 1, bufferedMsMax)).toBe(false);
+  });
+
+  it('is too much when it has not drained in time, and the time starts anew when it has', () => {
+    const backlog = new Backlog();
+    expect(backlog.isTooMuch(bufferedBytesMax + 1, 0)).toBe(false);
+    expect(backlog.isTooMuch(bufferedBytesMax, bufferedMsMax)).toBe(false);
+    expect(backlog.isTooMuch(bufferedBytesMax + 1, bufferedMsMax + 1)).toBe(false);
+    expect(backlog.isTooMuch(bufferedBytesMax + 1, 2 * bufferedMsMax + 1)).toBe(false);
+    expect(backlog.isTooMuch(bufferedBytesMax + 1, 2 * bufferedMsMax + 2)).toBe(true);
+  });
+
+  it('is too much at once above the hard limit', () => {
+    expect(new Backlog().isTooMuch(bufferedBytesHardMax, 0)).toBe(false);
+    expect(new Backlog().isTooMuch(bufferedBytesHardMax + 1, 0)).toBe(true);
   });
 });
 
