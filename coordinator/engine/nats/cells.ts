@@ -19,8 +19,8 @@ export interface Cells {
   set(key: string, value: Uint8Array, revision: number): Promise<number | null>;
   /** Sets a cell whatever it holds. */
   put(key: string, value: Uint8Array): Promise<void>;
-  /** Removes a cell, if it still has the revision where one is given. */
-  remove(key: string, revision?: number): Promise<void>;
+  /** Removes a cell, if it still has the revision where one is given; returns whether it had. */
+  remove(key: string, revision?: number): Promise<boolean>;
   keys(): Promise<readonly string[]>;
   /**
    * Calls back with every cell there is and with every change from then on, in order (null: removed), over all reconnections.
@@ -58,8 +58,10 @@ export async function openCells(
       link.guard('write to', async () => {
         try {
           await kv.delete(key, revision === undefined ? {} : { previousSeq: revision });
+          return true;
         } catch (error) {
-          if (!isConflict(error)) throw error;
+          if (isConflict(error)) return false;
+          throw error;
         }
       }),
     keys: () =>

@@ -7,9 +7,11 @@
  *
  * Every write is acknowledged by a majority of the replicas after it is on their disks (server-check.ts sees to that). A server that
  * does not answer may have done what it was asked: commits are read back; other writes reject, and may be repeated.
- * A job's record is replaced only by who has seen its latest version: of two coordinators that change it at a time one is refused.
+ * A job's record is replaced or removed only by who has seen its latest version: of two coordinators that change it at a time one is
+ * refused, until it follows what the other has made of it.
  */
-import { failure } from '../../../src/core/errors.ts';
+import { createHash } from 'node:crypto';
+import { failure, type TombolaError } from '../../../src/core/errors.ts';
 import { natsBlobGraceMs, natsWritesMax } from '../../../src/core/limits.ts';
 import type { Engine, StoredJob } from '../engine.ts';
 import { jobKey, sealRecord } from '../record.ts';
@@ -54,14 +56,26 @@ export async function openNatsEngine(link: NatsLink, options: NatsEngineOptions)
   return new NatsJobs({ objects, results, jobs, blobGraceMs: options.blobGraceMs ?? natsBlobGraceMs });
 }
 
+/** A version of a job's record. */
+interface Version {
+  /** 0: there is none. */
+  readonly revision: number;
+  readonly digest: string;
+}
+
+const noVersion: Version = { revision: 0, digest: '' };
+
 class NatsJobs implements NatsEngine {
   readonly objects: ObjectBlobs;
   private readonly results: ResultStream;
   private readonly cells: Cells;
   private readonly blobGraceMs: number;
   private readonly lanes = new Lanes(natsWritesMax);
-  /** The version of each job that was seen last. */
-  private readonly revisions = new Map<string, number>();
+  /** The version of each job that was seen last by whoever changes it here. */
+  private readonly known = new Map<string, Version>();
+  /** Digests of records that may have been written: their answer was lost. */
+  private readonly unanswered = new Map<string, string>();
+  private isFollowed = false;
   private isClosed = false;
 
   constructor(parts: { objects: ObjectBlobs; results: ResultStream; jobs: Cells; blobGraceMs: number }) {
@@ -76,7 +90,10 @@ class NatsJobs implements NatsEngine {
     const jobs = await Promise.all(
       keys.map(async (key) => {
         const cell = await this.run(Symbol('list'), () => this.cells.read(key));
-        return cell === undefined ? [] : [this.seen(key, cell)];
+        if (cell === undefined) return [];
+        // Who follows the jobs does not know yet what is newer than what was called back.
+        if (!this.isFollowed) this.see(key, cell);
+        return [storedOf(key, cell)];
       }),
     );
     return jobs.flat().sort((a, b) => a.sequence - b.sequence || (a.job < b.job ? -1 : 1));
@@ -88,9 +105,11 @@ class NatsJobs implements NatsEngine {
   }
 
   async followJobs(onChange: (job: string, stored: StoredJob | null) => void): Promise<() => void> {
+    this.isFollowed = true;
     return this.cells.watch('>', (key, cell) => {
-      if (cell === null) this.revisions.delete(key);
-      onChange(nameOfToken(key), cell === null ? null : this.seen(key, cell));
+      if (cell === null) this.known.set(key, noVersion);
+      else this.see(key, cell);
+      onChange(nameOfToken(key), cell === null ? null : storedOf(key, cell));
     });
   }
 
@@ -98,26 +117,33 @@ class NatsJobs implements NatsEngine {
     const key = jobToken(job.job);
     const record = sealRecord(jobKey(job.job), new TextEncoder().encode(JSON.stringify(job)));
     await this.run(key, async () => {
-      const known = this.revisions.get(key) ?? (await this.cells.read(key))?.revision ?? 0;
-      // Until it is known to be written the next one has to look.
-      this.revisions.delete(key);
-      const revision = await this.cells.set(key, record, known);
-      if (revision === null)
-        throw failure(
-          `Cannot change job ${job.job}: another coordinator has changed it meanwhile, expected nobody to; look at it and try again`,
-        );
-      this.revisions.set(key, revision);
+      const digest = digestOf(record);
+      const base = await this.baseOf(key, job.job);
+      this.unanswered.set(key, digest);
+      const revision = await this.cells.set(key, record, base);
+      if (revision === null) {
+        // Refused: nothing of ours is under way, unless the request was doubled and this is the answer to the second.
+        const cell = await this.cells.read(key);
+        this.unanswered.delete(key);
+        if (cell === undefined || digestOf(cell.value) !== digest) throw changedMeanwhile(job.job);
+        this.see(key, cell);
+      } else {
+        this.unanswered.delete(key);
+        this.known.set(key, { revision, digest });
+      }
     });
   }
 
   async removeJob(job: string): Promise<void> {
     const key = jobToken(job);
     await this.run(key, async () => {
+      const base = await this.baseOf(key, job);
       // The job goes last: a removal that was cut short can be repeated.
       await this.results.removeJob(job);
       await this.objects.removeSpecs(job);
-      await this.cells.remove(key);
-      this.revisions.delete(key);
+      const isRemoved = base === 0 || (await this.cells.remove(key, base));
+      if (!isRemoved && (await this.cells.read(key)) !== undefined) throw changedMeanwhile(job);
+      this.known.set(key, noVersion);
     });
   }
 
@@ -169,8 +195,35 @@ class NatsJobs implements NatsEngine {
     return this.lanes.run(name, step);
   }
 
-  private seen(key: string, { value, revision }: Cell): StoredJob {
-    this.revisions.set(key, Math.max(revision, this.revisions.get(key) ?? 0));
-    return readJob(jobKey(nameOfToken(key)), value);
+  /**
+   * Returns the revision that a change of a job is based on.
+   * @throws TombolaError (failure) where the record is neither what is known here nor what we may have written ourselves.
+   */
+  private async baseOf(key: string, job: string): Promise<number> {
+    const known = this.known.get(key);
+    const cell = await this.cells.read(key);
+    const digest = cell === undefined ? noVersion.digest : digestOf(cell.value);
+    const isOurs = digest === this.unanswered.get(key);
+    if (known !== undefined && digest !== known.digest && !isOurs) throw changedMeanwhile(job);
+    return cell?.revision ?? 0;
   }
+
+  private see(key: string, { value, revision }: Cell): void {
+    if (revision > (this.known.get(key)?.revision ?? 0))
+      this.known.set(key, { revision, digest: digestOf(value) });
+  }
+}
+
+function storedOf(key: string, { value }: Cell): StoredJob {
+  return readJob(jobKey(nameOfToken(key)), value);
+}
+
+function digestOf(record: Uint8Array): string {
+  return createHash('sha256').update(record).digest('hex');
+}
+
+function changedMeanwhile(job: string): TombolaError {
+  return failure(
+    `Cannot change job ${job}: another coordinator has changed it meanwhile, expected nobody to; look at it and try again`,
+  );
 }
