@@ -162,9 +162,9 @@ class NatsCluster implements Cluster {
   private async openParts(): Promise<void> {
     const { link, gateway, onTrouble } = this;
     const { replicas, ackMs = workAckMs, claimMs = jobClaimMs } = this.options;
-    const engine = await openNatsEngine(link, { replicas });
+    const engine = await openNatsEngine(link, { replicas, onTrouble });
     this.closers.unshift(() => closeInTime(engine));
-    const cells = await openCells(link, { bucket: stateBucket, replicas });
+    const cells = await openCells(link, { bucket: stateBucket, replicas, onTrouble });
     const work = await openWorkStream(link, { replicas, ackMs });
     const signals = signalsOf(link);
     const leaseKeys = await LeaseKeys.open(cells);

@@ -24,10 +24,13 @@ const key = 'keys.access';
 export async function openSharedKeys(options: {
   readonly address: string;
   readonly replicas: number;
+  /** Told why watching begins anew. */
+  readonly onTrouble?: (reason: string) => void;
 }): Promise<SharedKeys> {
   const link = await openNatsLink(parseNatsAddress(options.address));
   try {
-    const cells = await openCells(link, { bucket: stateBucket, replicas: options.replicas });
+    const { replicas, onTrouble = () => undefined } = options;
+    const cells = await openCells(link, { bucket: stateBucket, replicas, onTrouble });
     let revision = 0;
     const textOf = (cell: Cell | undefined): string => new TextDecoder().decode(cell?.value);
     return {

@@ -153,6 +153,8 @@ export const natsWritesMax = 128;
 export const natsCommitMsMax = 15_000;
 /** Milliseconds that a coordinator waits for NATS servers when it starts: all of them may be starting too. */
 export const natsOpenMsMax = 60_000;
+/** Milliseconds between two attempts to follow what changes in NATS, at most: the time for which a revoked key may still be good. */
+export const natsWatchRetryMsMax = 30_000;
 /** Times a blob is read whose pieces have not come to the replica that is asked. */
 export const natsObjectReadAttemptsMax = 4;
 /** Milliseconds that a blob in a shared store may wait for the job that refers to it. */

@@ -4,10 +4,9 @@ import { GatewayList } from '../../coordinator/cluster/gateway-list.ts';
 import { JobClaims } from '../../coordinator/cluster/job-claims.ts';
 import { LeaseKeys } from '../../coordinator/cluster/lease-keys.ts';
 import { Quarantines } from '../../coordinator/cluster/quarantines.ts';
-import type { StoredJob } from '../../coordinator/engine/engine.ts';
 import { type Cells, openCells } from '../../coordinator/engine/nats/cells.ts';
 import { type NatsLink, openNatsLink, parseNatsAddress } from '../../coordinator/engine/nats/connection.ts';
-import { type NatsEngine, openNatsEngine } from '../../coordinator/engine/nats/nats-engine.ts';
+import { openNatsEngine } from '../../coordinator/engine/nats/nats-engine.ts';
 import { checkServers, monitorsOf } from '../../coordinator/engine/nats/server-check.ts';
 import { openWorkStream, type WorkStream } from '../../coordinator/engine/nats/work-stream.ts';
 import { leaseToken } from '../../coordinator/tokens.ts';
@@ -89,95 +88,6 @@ describe.skipIf(!hasNats)('over a NATS server', () => {
       await cells.remove('cas', second ?? 0);
       expect(await cells.read('cas')).toBeUndefined();
       expect(await cells.set('cas', bytesOf('anew'), 0)).not.toBeNull();
-    });
-  });
-
-  describe('a job’s record', () => {
-    let count = 0;
-
-    function newJob(): (state: StoredJob['state']) => StoredJob {
-      const job = `job-${++count}`;
-      return (state) => ({ job, request: '{}', state, reason: '', result: '', priority: 0, sequence: 0 });
-    }
-
-    async function openEngine(): Promise<NatsEngine> {
-      const own = await openNatsLink(parseNatsAddress(nats.url));
-      const engine = await openNatsEngine(own, { replicas: 1 });
-      closers.push(async () => {
-        await engine.close();
-        await own.close();
-      });
-      return engine;
-    }
-
-    async function twoEngines(): Promise<[NatsEngine, NatsEngine]> {
-      return [await openEngine(), await openEngine()];
-    }
-
-    it('stays as another one has made it, however often it is changed on the base of an older one', async () => {
-      const [first, second] = await twoEngines();
-      const as = newJob();
-      const { job } = as('running');
-      await first.putJob(as('running'));
-      await second.putJob(as('cancelled'));
-      for (let attempt = 0; attempt < 2; attempt++)
-        await expect(first.putJob(as('done'))).rejects.toMatchObject({ kind: 'failure' });
-      expect(await second.storedJob(job)).toEqual(as('cancelled'));
-      let seen: string | undefined;
-      const stop = await first.followJobs((name, stored) => {
-        if (name === job) seen = stored?.state;
-      });
-      closers.push(stop);
-      await until(() => seen === 'cancelled');
-      await first.putJob(as('running'));
-      expect(await second.storedJob(job)).toEqual(as('running'));
-    });
-
-    it('does not come back where another one has removed it', async () => {
-      const [first, second] = await twoEngines();
-      const as = newJob();
-      const { job } = as('running');
-      await first.putJob(as('running'));
-      await second.removeJob(job);
-      for (let attempt = 0; attempt < 2; attempt++)
-        await expect(first.putJob(as('done'))).rejects.toMatchObject({ kind: 'failure' });
-      expect(await second.storedJob(job)).toBeUndefined();
-    });
-
-    it('is not removed, nor its results, where another one has had it run again', async () => {
-      const [first, second] = await twoEngines();
-      const as = newJob();
-      const { job } = as('running');
-      await first.putJob(as('cancelled'));
-      await second.putJob(as('running'));
-      await second.commitResult(job, 'tile', bytesOf('result'));
-      for (let attempt = 0; attempt < 2; attempt++)
-        await expect(first.removeJob(job)).rejects.toMatchObject({ kind: 'failure' });
-      expect(await second.storedJob(job)).toEqual(as('running'));
-      expect(await second.readResult(job, 'tile')).toEqual(bytesOf('result'));
-      await second.removeJob(job);
-      await second.removeJob(job);
-      await second.putJob(as('running'));
-      expect(await second.storedJob(job)).toEqual(as('running'));
-    });
-
-    it('is changed by who has changed it last, even if the answer to that was lost', async () => {
-      const own = await openNatsLink(parseNatsAddress(nats.url));
-      closers.push(() => own.close());
-      const engine = await openNatsEngine(own, { replicas: 1 });
-      const as = newJob();
-      const { job } = as('running');
-      await engine.putJob(as('running'));
-      const { publish } = own.client;
-      own.client.publish = async (...message) => {
-        await publish.apply(own.client, message);
-        throw new Error('no answer');
-      };
-      await expect(engine.putJob(as('cancelled'))).rejects.toMatchObject({ kind: 'failure' });
-      own.client.publish = publish;
-      expect(await engine.storedJob(job)).toEqual(as('cancelled'));
-      await engine.putJob(as('running'));
-      expect(await engine.storedJob(job)).toEqual(as('running'));
     });
   });
 

@@ -2,7 +2,9 @@
  * Small values by name that several processes change: a key-value bucket, every change a compare-and-set against the revision that
  * the change is based on. Reads are answered by the bucket's leader, never by a replica that lags behind.
  */
-import { type KV, Kvm, type KvWatchEntry } from '@nats-io/kv';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type KV, Kvm } from '@nats-io/kv';
+import { natsWatchRetryMsMax } from '../../../src/core/limits.ts';
 import { isConflict } from './conflict.ts';
 import type { NatsLink } from './connection.ts';
 
@@ -24,15 +26,25 @@ export interface Cells {
   keys(): Promise<readonly string[]>;
   /**
    * Calls back with every cell there is and with every change from then on, in order (null: removed), over all reconnections.
-   * Returns how to stop.
+   * Where the engine ends that, or `onChange` throws, it begins anew after a while, with every cell there is. Returns how to stop.
    */
   watch(filter: string, onChange: (key: string, cell: Cell | null) => void): Promise<() => void>;
 }
 
+/** Which bucket, and how it is kept. */
+export interface CellsOptions {
+  readonly bucket: string;
+  readonly replicas: number;
+  /** Told why a watch begins anew. */
+  readonly onTrouble?: (reason: string) => void;
+}
+
+const watchRetryMsMin = 250;
+
 /** Returns the bucket, which is made if it is not there. */
 export async function openCells(
   link: NatsLink,
-  { bucket, replicas }: { readonly bucket: string; readonly replicas: number },
+  { bucket, replicas, onTrouble = () => undefined }: CellsOptions,
 ): Promise<Cells> {
   const kv: KV = await link.guard('open', () =>
     new Kvm(link.client).create(bucket, { replicas, history: 1, allow_direct: false }),
@@ -70,17 +82,77 @@ export async function openCells(
         for await (const key of await kv.keys()) keys.push(key);
         return keys;
       }),
-    watch: (filter, onChange) =>
-      link.guard('follow', async () => {
-        const changes = await kv.watch({ key: filter });
-        const take = (entry: KvWatchEntry): void =>
-          onChange(entry.key, entry.operation === 'PUT' ? entry : null);
-        const following = (async () => {
-          for await (const entry of changes) take(entry);
-        })();
-        // It only ends with the connection, whose owner is told by whatever it asks for next.
-        following.catch(() => undefined);
-        return () => changes.stop();
-      }),
+    watch: async (filter, onChange) => {
+      const open = (): Promise<Changes> => link.guard('follow', () => kv.watch({ key: filter }));
+      const first = await open();
+      const following = new Following({ link, open, onChange, onTrouble });
+      void following.run(first);
+      return () => following.stop();
+    },
   };
+}
+
+type Changes = Awaited<ReturnType<KV['watch']>>;
+
+interface FollowingOptions {
+  readonly link: NatsLink;
+  readonly open: () => Promise<Changes>;
+  readonly onChange: (key: string, cell: Cell | null) => void;
+  readonly onTrouble: (reason: string) => void;
+}
+
+/** A watch that goes on until it is stopped or the connection is closed: who relies on it learns of revoked keys by it. */
+class Following {
+  private readonly options: FollowingOptions;
+  private readonly ending = new AbortController();
+  private changes: Changes | undefined;
+
+  constructor(options: FollowingOptions) {
+    this.options = options;
+  }
+
+  stop(): void {
+    this.ending.abort();
+    this.changes?.stop();
+  }
+
+  /** Never rejects. */
+  async run(first: Changes): Promise<void> {
+    const { link, open, onTrouble } = this.options;
+    let waitMs = watchRetryMsMin;
+    for (let changes: Changes | undefined = first; ; changes = await open().catch(() => undefined)) {
+      const isGood = changes !== undefined && (await this.take(changes, waitMs));
+      if (this.isOver()) return;
+      waitMs = isGood ? watchRetryMsMin : Math.min(2 * waitMs, natsWatchRetryMsMax);
+      onTrouble(`what changes in the engine at ${link.name} is not followed; trying again in ${waitMs} ms`);
+      await delay(waitMs, undefined, { signal: this.ending.signal, ref: false }).catch(() => undefined);
+      if (this.isOver()) return;
+    }
+  }
+
+  /** Resolves when the watch has ended: whether all was taken. A change that was not is asked for again, those after it are not held up. */
+  private async take(changes: Changes, waitMs: number): Promise<boolean> {
+    const { onChange, onTrouble } = this.options;
+    let again: ReturnType<typeof setTimeout> | undefined;
+    this.changes = changes;
+    if (this.isOver()) changes.stop();
+    try {
+      for await (const entry of changes) {
+        try {
+          onChange(entry.key, entry.operation === 'PUT' ? entry : null);
+        } catch (error) {
+          onTrouble(`cannot use what ${entry.key} says: ${String(error)}`);
+          again ??= setTimeout(() => changes.stop(), waitMs).unref();
+        }
+      }
+    } catch (error) {
+      onTrouble(String(error));
+    }
+    clearTimeout(again);
+    return again === undefined;
+  }
+
+  private isOver(): boolean {
+    return this.ending.signal.aborted || this.options.link.connection.isClosed();
+  }
 }

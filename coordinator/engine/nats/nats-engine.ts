@@ -30,6 +30,8 @@ export interface NatsEngineOptions {
   readonly replicas: number;
   /** How long a blob may wait for the job that refers to it. */
   readonly blobGraceMs?: number;
+  /** Told why following the jobs begins anew. */
+  readonly onTrouble?: (reason: string) => void;
 }
 
 /** The engine, and the parts of it that coordinators share beyond its interface. */
@@ -48,12 +50,12 @@ export interface NatsEngine extends Engine {
  * @throws TombolaError (misuse) when what is there has fewer replicas, (failure) when the servers cannot be used.
  */
 export async function openNatsEngine(link: NatsLink, options: NatsEngineOptions): Promise<NatsEngine> {
-  const { replicas } = options;
+  const { replicas, blobGraceMs = natsBlobGraceMs, ...rest } = options;
   const objects = await openObjectBlobs(link, options);
   const results = await openResultStream(link, { replicas, large: objects.large });
-  const jobs = await openCells(link, { bucket: 'tombola-jobs', replicas });
+  const jobs = await openCells(link, { ...rest, bucket: 'tombola-jobs', replicas });
   for (const name of ['OBJ_tombola-blobs', 'KV_tombola-jobs']) await checkStream(link, name, replicas);
-  return new NatsJobs({ objects, results, jobs, blobGraceMs: options.blobGraceMs ?? natsBlobGraceMs });
+  return new NatsJobs({ objects, results, jobs, blobGraceMs });
 }
 
 /** A version of a job's record. */

@@ -85,13 +85,15 @@ export async function startCoordinator(raw: RawOptions): Promise<StartedCoordina
     for (const end of closers.splice(0).reverse()) await end();
   };
   try {
+    const onTrouble = (reason: string): void => log('keys', { reason });
     const shared =
-      engine === undefined ? undefined : await followSharedKeys(engine, { isNeeded: !isLoopback(host) });
+      engine === undefined
+        ? undefined
+        : await followSharedKeys(engine, { isNeeded: !isLoopback(host), onTrouble });
     if (shared !== undefined) closers.push(() => shared.close());
     const directory = shared?.directory ?? data ?? '';
     const known = isLoopback(host) ? readTokenKeys(directory) : makeTokenKeys(directory);
-    const keys: TokenKeys | null =
-      known === undefined ? null : followTokenKeys(directory, known, (reason) => log('keys', { reason }));
+    const keys: TokenKeys | null = known === undefined ? null : followTokenKeys(directory, known, onTrouble);
     const solver = openPool({ threads });
     closers.push(() => solver.close());
     const common = { host, port, directory, keys, tls, insecure: isInsecure, threads, solver, gateways };

@@ -19,9 +19,9 @@ export interface KeysFolder {
 /** Returns a folder that follows the engine's keys, which are made first if they have to be there. */
 export async function followSharedKeys(
   options: EngineOptions,
-  { isNeeded }: { readonly isNeeded: boolean },
+  { isNeeded, onTrouble }: { readonly isNeeded: boolean; readonly onTrouble: (reason: string) => void },
 ): Promise<KeysFolder> {
-  const shared = await openSharedKeys(options);
+  const shared = await openSharedKeys({ ...options, onTrouble });
   const directory = mkdtempSync(join(tmpdir(), 'tombola-keys-'));
   try {
     if (isNeeded) await makeShared(shared, directory);
