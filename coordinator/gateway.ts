@@ -17,7 +17,7 @@ import { type Cluster, type ClusterOptions, openCluster } from './cluster/cluste
 import type { Engine } from './engine/engine.ts';
 import { openLocalEngine } from './engine/local-engine.ts';
 import { accessChecker, originChecker } from './gateway/access.ts';
-import { GatewaySession } from './gateway/gateway-session.ts';
+import { type ConnectionOrigin, GatewaySession } from './gateway/gateway-session.ts';
 import { type Backend, httpRoutes } from './gateway/http-routes.ts';
 import { openJoin } from './gateway/join.ts';
 import { type LedgerShell, openLedgerShell } from './gateway/ledger-shell.ts';
@@ -30,7 +30,7 @@ import { Offences } from './gateway/offences.ts';
 import { openPages } from './gateway/pages.ts';
 import { provingChecks } from './gateway/proving-checks.ts';
 import { reasonOf } from './gateway/reason-of.ts';
-import { searchViewOf } from './gateway/search-view.ts';
+import { searchViewOf, searchViewText } from './gateway/search-view.ts';
 import { openSocketServer, type SocketServer, socketPath } from './gateway/socket-server.ts';
 import { openTileCheckPool } from './gateway/tile-check-pool.ts';
 import { type Jobs, startJobs } from './jobs/jobs.ts';
@@ -134,6 +134,8 @@ interface Service {
   readonly shell: LedgerShell;
   readonly jobs: Jobs;
   readonly cluster: Cluster | undefined;
+  /** URLs of the gateways that pages may move to. */
+  readonly pageGateways: readonly string[];
 }
 
 async function openService(
@@ -177,8 +179,10 @@ async function openService(
   });
   const server = httpServer(options.tls);
   const offences = new Offences();
-  const gatewaysNow = (): readonly string[] => [...gateways, ...(cluster?.gateways.all() ?? [])];
-  const setting = { shell, build: options.build, checkAccess, gateways: gatewaysNow, offences, nowMs };
+  // A page may reach only those that its content security policy names.
+  const gatewaysFor = ({ isPage }: ConnectionOrigin): readonly string[] =>
+    isPage ? gateways : [...gateways, ...(cluster?.gateways.all() ?? [])];
+  const setting = { shell, build: options.build, checkAccess, gateways: gatewaysFor, offences, nowMs };
   const sockets = openSocketServer(server, {
     checkAccess,
     checkOrigin,
@@ -207,7 +211,7 @@ async function openService(
   closers.unshift(async () => jobs?.close());
   const status = () => ledgerStatus(shell.ledger, nowMs());
   await cluster?.start({ jobs, ledger: shell.port, ledgerStatus: status });
-  const backend = backendOf({ jobs, engine, status, sockets, metrics });
+  const backend = backendOf({ jobs, engine, status, sockets, metrics, nowMs });
   const pages = openPages({
     hasVolunteers: options.volunteers === true,
     gateways,
@@ -218,7 +222,7 @@ async function openService(
   closers.unshift(async () => feed.close());
   const routes = { backend, pages, join, live: liveRoute(feed, checkAccess), checkAccess, checkOrigin };
   server.on('request', httpRoutes({ ...routes, log: live.log }));
-  return { server, sockets, shell, jobs, cluster };
+  return { server, sockets, shell, jobs, cluster, pageGateways: gateways.slice(0, gatewayCountMax) };
 }
 
 /** The origin of the pages that the gateway at a WebSocket URL serves. */
@@ -272,8 +276,9 @@ function backendOf(parts: {
   status: () => LedgerStatus;
   sockets: SocketServer;
   metrics: Metrics;
+  nowMs: () => number;
 }): Backend {
-  const { jobs, engine, status, sockets, metrics } = parts;
+  const { jobs, engine, status, sockets, metrics, nowMs } = parts;
   const statusOf = async (id: string): Promise<object | undefined> => jobs.status(id);
   return {
     jobs: async () => jobs.list(),
@@ -296,7 +301,7 @@ function backendOf(parts: {
         view === undefined ? [] : [{ ...view, ...standing.get(view.session) }],
       );
     },
-    searchView: () => searchViewOf(jobs.list(), status().sessions),
+    searchView: searchViewText(() => searchViewOf(jobs.running(), status().sessions), nowMs),
     metrics: async () => ({
       text: await metrics.text(metricsSource({ jobs, status })),
       contentType: metrics.contentType,
@@ -335,7 +340,7 @@ function metricsSource({
  * and would tell workers to throw their results away.
  */
 async function shutDown(
-  { server, sockets, shell, jobs, cluster }: Service,
+  { server, sockets, shell, jobs, cluster, pageGateways }: Service,
   { closers, log }: { closers: (() => Promise<void>)[]; log: Log },
 ): Promise<void> {
   log('stopping');
@@ -343,7 +348,12 @@ async function shutDown(
   server.closeIdleConnections();
   shell.drain();
   const gateways = (cluster?.gateways.others() ?? []).slice(0, gatewayCountMax);
-  for (const session of sockets.sessions) session.send({ kind: 'drain', graceMs: settleMsMax, gateways });
+  for (const session of sockets.sessions)
+    session.send({
+      kind: 'drain',
+      graceMs: settleMsMax,
+      gateways: session.origin.isPage ? pageGateways : gateways,
+    });
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, settleMsMax);

@@ -37,8 +37,8 @@ export interface SessionSetting {
   /** Hex SHA-256 of the kernel that results have to come from. */
   readonly build: string;
   readonly checkAccess: CheckAccess;
-  /** Returns URLs of gateways that serve the same jobs. */
-  readonly gateways: () => readonly string[];
+  /** Returns URLs of gateways that serve the same jobs, as far as whoever connected may reach them. */
+  readonly gateways: (origin: ConnectionOrigin) => readonly string[];
   readonly offences: Offences;
   readonly log: Log;
   readonly nowMs: () => number;
@@ -286,7 +286,7 @@ export class GatewaySession {
       leaseMs: workerKind === 'trusted' ? leaseMsTrusted : leaseMsVolunteer,
       frameBytesMax,
       leaseCountMax: leasesPerSessionMax,
-      gateways: gateways().slice(0, gatewayCountMax),
+      gateways: gateways(this.origin).slice(0, gatewayCountMax),
     });
     shell.join({
       session,

@@ -44,8 +44,8 @@ export interface Backend {
   ticket(id: string): Promise<Uint8Array | null | undefined>;
   blob(sha256: string): Promise<Uint8Array | undefined>;
   workers(): readonly object[];
-  /** What volunteers may know of the search. */
-  searchView(): object;
+  /** What volunteers may know of the search, as JSON. */
+  searchView(): string;
   metrics(): Promise<{ readonly text: string; readonly contentType: string }>;
 }
 

@@ -4,7 +4,7 @@
  * since a fresh token is a fresh name without a past.
  */
 import { issueToken, type TokenKeys } from '../tokens.ts';
-import { isLoopback } from './network-of.ts';
+import { isLoopback, siteOf } from './network-of.ts';
 import { Networks } from './networks.ts';
 import { TokenBucket } from './token-bucket.ts';
 
@@ -24,6 +24,8 @@ export interface Join {
 const ttlMs = 86_400_000;
 /** A school behind one address may start at once; then one may join every ten seconds. */
 const perNetwork = { perSecond: 0.1, burst: 40 };
+/** Whoever has an IPv6 /48 has 65 536 networks in it. */
+const perSite = { perSecond: 1, burst: 200 };
 /** All together; those on this machine too, behind which a proxy may hide the world. */
 const altogether = { perSecond: 20, burst: 400 };
 
@@ -31,11 +33,19 @@ const altogether = { perSecond: 20, burst: 400 };
 export function openJoin(keys: TokenKeys, nowMs: number): Join {
   const all = new TokenBucket(altogether, nowMs);
   const networks = new Networks(perNetwork);
+  const sites = new Networks(perSite, siteOf);
   return {
     mint: (address, now) => {
-      if (!isLoopback(address) && networks.of(address, now)?.rate.take(1, now) !== true)
-        return { retrySeconds: 1 / perNetwork.perSecond };
-      if (!all.take(1, now)) return { retrySeconds: 1 };
+      // The wider one first: whom it refuses is not remembered, and the table of networks stays small.
+      if (!all.has(1, now)) return { retrySeconds: 1 };
+      if (!isLoopback(address)) {
+        const site = sites.of(address, now);
+        if (site?.rate.has(1, now) !== true) return { retrySeconds: 1 / perSite.perSecond };
+        if (networks.of(address, now)?.rate.take(1, now) !== true)
+          return { retrySeconds: 1 / perNetwork.perSecond };
+        site.rate.take(1, now);
+      }
+      all.take(1, now);
       return { token: issueToken(keys, { scope: 'volunteer', ttlMs }, Date.now()), ttlMs };
     },
   };

@@ -8,6 +8,11 @@ export function networkOf(address: string): string {
   return isIPv6(plain) ? expandedGroups(plain).slice(0, 4).join(':') : plain;
 }
 
+/** Returns the IPv4 /24 or IPv6 /48 of an address: a site may have as many /64 as there are numbers of 16 bits. */
+export function siteOf(address: string): string {
+  return networkOf(address).split(':').slice(0, 3).join(':');
+}
+
 /** Returns whether an address or host name is this machine's own. */
 export function isLoopback(host: string): boolean {
   const plain = plainAddress(host.replace(/^\[|\]$/g, '')).toLowerCase();

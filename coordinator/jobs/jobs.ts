@@ -69,6 +69,8 @@ export interface Jobs {
   remove(job: string): Promise<boolean>;
   /** In the order of submission. */
   list(): readonly JobStatus[];
+  /** Those that run, in the order they came. */
+  running(): readonly JobStatus[];
   /** Returns at most `countMax` jobs, those that run first, then the latest. */
   latest(countMax: number): readonly JobStatus[];
   /** Returns how many jobs are in each state. */
@@ -147,6 +149,13 @@ class JobList implements Jobs {
 
   list(): readonly JobStatus[] {
     return [...this.entries.values()].map(statusOf).sort((a, b) => a.sequence - b.sequence);
+  }
+
+  running(): readonly JobStatus[] {
+    return [...this.entries.values()]
+      .filter(({ stored }) => stored.state === 'running')
+      .sort((a, b) => a.stored.sequence - b.stored.sequence)
+      .map(statusOf);
   }
 
   latest(countMax: number): readonly JobStatus[] {

@@ -10,6 +10,8 @@ import { submitJob, ticketOf, tilesDone, whenJob } from '../support/job-client.t
 import { clearNats } from '../support/nats-place.ts';
 import { hasNats, type NatsServers, startNats } from '../support/nats-servers.ts';
 import { endAllProcesses, type NodeProcess, startNode } from '../support/node-process.ts';
+import { connectRaw, helloOf } from '../support/raw-worker.ts';
+import { openTestGateway } from '../support/test-gateway.ts';
 
 const relu = activationStep({ kind: 'relu' });
 const network: Network = {
@@ -58,6 +60,27 @@ describe.skipIf(!hasNats)('gateways over NATS', () => {
     await whenJob(third.url, id, (status) => tilesDone(status) >= 1 || status.state === 'done');
     for (const { url } of [second, third, first])
       expect(Buffer.compare(await ticketOf(url, id), expected)).toBe(0);
+  });
+
+  it('are told of to workers, and to a page only as far as it may reach them', async () => {
+    const gateway = await openTestGateway({
+      cluster: { address: nats.url, replicas: 1, monitors: nats.monitors, ...timing },
+      volunteers: true,
+      gateways: ['wss://other.example/ws'],
+      advertise: 'ws://127.0.0.2:1/ws',
+    });
+    const worker = await connectRaw(gateway.url);
+    worker.send(helloOf());
+    const named = (await worker.next('welcome')).gateways;
+    expect(named).toEqual(['wss://other.example/ws', 'ws://127.0.0.2:1/ws']);
+    const joined = await fetch(`${gateway.url}/join`, { method: 'POST' });
+    const { token } = (await joined.json()) as { token: string };
+    const page = await connectRaw(gateway.url, { origin: gateway.url });
+    page.send(helloOf({ token }));
+    expect((await page.next('welcome')).gateways).toEqual(['wss://other.example/ws']);
+    worker.close();
+    page.close();
+    await gateway.close();
   });
 
   it('go on when the one that drives the job is killed, with its workers', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { openJoin } from '../../coordinator/gateway/join.ts';
 import { Networks } from '../../coordinator/gateway/networks.ts';
-import { searchViewOf } from '../../coordinator/gateway/search-view.ts';
+import { searchViewOf, searchViewText } from '../../coordinator/gateway/search-view.ts';
 import type { JobStatus } from '../../coordinator/jobs/job-status.ts';
 import { checkToken, newTokenKey } from '../../coordinator/tokens.ts';
 import { networkCountMax } from '../../src/core/limits.ts';
@@ -39,6 +39,19 @@ describe('joining', () => {
     expect(granted(openJoin(keys, 0), addresses, 0)).toBe(40);
   });
 
+  it('is limited for one IPv6 /48, and not for the one beside it', () => {
+    const join = openJoin(keys, 0);
+    const addresses = Array.from({ length: 300 }, (_, k) => `2001:db8:1:${k.toString(16)}::1`);
+    expect(granted(join, addresses, 0)).toBe(200);
+    expect(granted(join, ['2001:db8:2::1'], 0)).toBe(1);
+  });
+
+  it('that one network is refused takes nothing from others', () => {
+    const join = openJoin(keys, 0);
+    expect(granted(join, times(1000, '2001:db8:1:1::1'), 0)).toBe(40);
+    expect(granted(join, times(40, '2001:db8:1:2::1'), 0)).toBe(40);
+  });
+
   it('is limited for all together, this machine included', () => {
     const join = openJoin(keys, 0);
     expect(granted(join, times(1000, '127.0.0.1'), 0)).toBe(400);
@@ -64,7 +77,31 @@ describe('networks', () => {
   });
 });
 
+describe('many networks that come at once', () => {
+  it('have the table looked through once a second', () => {
+    const networks = new Networks({ perSecond: 1, burst: 1 });
+    for (let k = 0; k < networkCountMax; k++)
+      networks.of(`2001:db8:${(k >> 16).toString(16)}:${(k & 0xffff).toString(16)}::1`, 0)?.rate.take(1, 0);
+    expect(networks.of('198.51.100.1', 500)).toBeUndefined();
+    expect(networks.of('198.51.100.1', 1499)).toBeUndefined();
+    expect(networks.of('198.51.100.1', 1500)).toBeDefined();
+  });
+});
+
 describe('the view of volunteers', () => {
+  it('is made once a second, however many ask', () => {
+    let [made, now] = [0, 0];
+    const text = searchViewText(
+      () => ({ ...searchViewOf([], []), runningCount: ++made }),
+      () => now,
+    );
+    const counts = [0, 999, 1000, 1001, 1999, 2000].map((at) => {
+      now = at;
+      return (JSON.parse(text()) as { runningCount: number }).runningCount;
+    });
+    expect(counts).toEqual([1, 1, 2, 2, 2, 3]);
+  });
+
   const job: JobStatus = {
     job: 'j1',
     name: 'a <b>name</b>',
