@@ -1,7 +1,7 @@
 import { configDefaults, defineConfig } from 'vitest/config';
 import { CountReporter } from './test/support/count-reporter.ts';
 
-/** Half a minute of faults around browser tabs: `npm run test:browser` runs them too, with all other tests in browsers. */
+/** A minute of faults around browser tabs: `npm run test:browser` runs them too, with all other tests in browsers. */
 const browserFaults = 'test/browser/*-faults.test.ts';
 
 export default defineConfig(({ mode }) => ({

@@ -1,4 +1,4 @@
-/** What may happen to a volunteer's tab: it is closed, cut off, hidden, or its coordinator goes and comes back. */
+/** What may happen to a volunteer's tab: it is closed, cut off, hidden, its threads crash, or its coordinator goes and comes back. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -164,5 +164,22 @@ describe.skipIf(!hasBrowser)('a volunteer’s tab', () => {
     await untilStatus(page, /Paused while this device runs on its battery/);
     await page.locator('#gentle').uncheck();
     await untilStatus(page, /Waiting for work/);
+  });
+
+  it.each(['solver', 'timer'])('starts anew when its %s threads have crashed', async (kind) => {
+    const { url } = await openGateway();
+    const page = await openTab(url);
+    await untilStatus(page, /Waiting for work/);
+    const crashing = page.workers().filter((worker) => worker.url().includes(`${kind}-thread`));
+    expect(crashing.length).toBeGreaterThan(0);
+    for (const worker of crashing)
+      await worker.evaluate(() => {
+        setTimeout(() => {
+          throw new Error('out of memory');
+        });
+      });
+    await untilStatus(page, /Trying again soon: .*out of memory/);
+    await submitJob(url, submission);
+    await untilTiles(page, 1);
   });
 });

@@ -17,15 +17,23 @@ const key = 'tombola-volunteer';
 const marginMs = 60_000;
 const answerMsMax = 10_000;
 
+interface Known {
+  readonly token: string;
+  /** Milliseconds since 1970. */
+  readonly endsAt: number;
+}
+
 let asking: Promise<string> | undefined;
+/** A browser that is told to keep no site's data refuses all use of its storage: a token lasts as long as the page then. */
+let known: Known | undefined;
 
 /**
  * Returns the token.
  * @throws JoinRefusal when the coordinator gives none, or cannot be reached.
  */
 export function volunteerToken(): Promise<string> {
-  const known = readKnown();
-  if (known !== undefined) return Promise.resolve(known);
+  known ??= readStored();
+  if (known !== undefined && Date.now() < known.endsAt - marginMs) return Promise.resolve(known.token);
   asking ??= join().finally(() => {
     asking = undefined;
   });
@@ -34,7 +42,8 @@ export function volunteerToken(): Promise<string> {
 
 /** Forgets a token that was refused. */
 export function forgetToken(): void {
-  sessionStorage.removeItem(key);
+  known = undefined;
+  tryStorage((storage) => storage.removeItem(key));
 }
 
 async function join(): Promise<string> {
@@ -46,24 +55,41 @@ async function join(): Promise<string> {
   }
   const body: unknown = await response.json().catch(() => undefined);
   if (response.status === 201 && isJoined(body)) {
-    sessionStorage.setItem(key, JSON.stringify({ token: body.token, endsAt: Date.now() + body.ttlMs }));
-    return body.token;
+    const joined = { token: body.token, endsAt: Date.now() + body.ttlMs };
+    known = joined;
+    tryStorage((storage) => storage.setItem(key, JSON.stringify(joined)));
+    return joined.token;
   }
   if (response.status === 403) throw new JoinRefusal('volunteers are not wanted here any more', null);
   const retrySeconds = Number(response.headers.get('retry-after') ?? 0);
   throw new JoinRefusal('too many people are joining from your network', 1000 * retrySeconds);
 }
 
-function readKnown(): string | undefined {
+function readStored(): Known | undefined {
+  return tryStorage((storage) => {
+    const value: unknown = JSON.parse(storage.getItem(key) ?? 'null');
+    return isKnown(value) ? value : undefined;
+  });
+}
+
+/** Uses the tab's storage; undefined where there is none, or it is full. */
+function tryStorage<Value>(use: (storage: Storage) => Value): Value | undefined {
   try {
-    const known: unknown = JSON.parse(sessionStorage.getItem(key) ?? 'null');
-    if (typeof known !== 'object' || known === null || !('token' in known) || !('endsAt' in known))
-      return undefined;
-    const isGood = typeof known.endsAt === 'number' && Date.now() < known.endsAt - marginMs;
-    return isGood && typeof known.token === 'string' ? known.token : undefined;
+    return use(sessionStorage);
   } catch {
     return undefined;
   }
+}
+
+function isKnown(value: unknown): value is Known {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'token' in value &&
+    typeof value.token === 'string' &&
+    'endsAt' in value &&
+    typeof value.endsAt === 'number'
+  );
 }
 
 function isJoined(body: unknown): body is { readonly token: string; readonly ttlMs: number } {

@@ -28,19 +28,38 @@ export async function openOutboxStore(): Promise<OutboxStore> {
 
 function storeOn(database: IDBDatabase): OutboxStore {
   const kept = new Set<string>();
+  let isOpen = true;
+  // A browser may take a database away: its site's data is cleared, or its disk fails.
+  database.onclose = () => {
+    isOpen = false;
+  };
+  const openStore = (): IDBObjectStore | undefined => {
+    try {
+      return isOpen ? database.transaction(storeName, 'readwrite').objectStore(storeName) : undefined;
+    } catch {
+      isOpen = false;
+      return undefined;
+    }
+  };
   return {
     read: async () => {
-      const store = database.transaction(storeName).objectStore(storeName);
-      const found = await settled(store.getAll(null, tileNameCountMax));
-      const results = found.filter(isResult);
+      const store = openStore();
+      if (store === undefined) return [];
+      const [keys, values] = await Promise.all([
+        settled(store.getAllKeys(null, tileNameCountMax)),
+        settled(store.getAll(null, tileNameCountMax)),
+      ]);
+      const results = values.filter(isResult);
       for (const { job, tile } of results) kept.add(`${job}/${tile}`);
+      for (const key of keys) if (!kept.has(String(key))) store.delete(key);
       return results;
     },
     keep: (results) => {
       const gone = [...kept].filter((key) => !results.has(key));
       const fresh = [...results].filter(([key]) => !kept.has(key));
       if (gone.length === 0 && fresh.length === 0) return;
-      const store = database.transaction(storeName, 'readwrite').objectStore(storeName);
+      const store = openStore();
+      if (store === undefined) return;
       for (const key of gone) {
         store.delete(key);
         kept.delete(key);

@@ -5,6 +5,8 @@ import { startTimerThread } from './threads.ts';
 
 /** A platform that owns a thread. Whoever opens it closes it. */
 export interface PagePlatform extends ShellPlatform {
+  /** Resolves with the reason when its timers run no more. */
+  readonly lost: Promise<string>;
   close(): void;
 }
 
@@ -19,7 +21,14 @@ export function openPagePlatform(): PagePlatform {
     steps.delete(id);
     step?.();
   };
+  const lost = new Promise<string>((resolve) => {
+    thread.onerror = (event) => {
+      event.preventDefault();
+      resolve(event.message || 'the timers could not be loaded');
+    };
+  });
   return {
+    lost,
     nowMs: () => performance.now(),
     chance: () => Math.random(),
     startTimer: (delayMs, step) => {

@@ -128,11 +128,18 @@ function runSession(session: Session, { options, threads, outbox, kernelDigest }
     onEvent: see,
   });
   shell.happen({ kind: 'hidden', hidden: options.isHidden });
+  let lostReason: string | null = null;
+  // Without grace: results on their way wait in the outbox, and timers may be what is lost.
+  const lose = (reason: string): void => {
+    lostReason = reason;
+    shell.happen({ kind: 'drain', graceMs: 0 });
+  };
+  Promise.race([threads.lost, platform.lost]).then(lose);
   const ended = shell.ended.then((reason) => {
     threads.close();
     platform.close();
     outbox.close();
-    return { code: rejectCode, reason };
+    return { code: rejectCode, reason: lostReason ?? reason };
   });
   return {
     session,

@@ -1,6 +1,6 @@
 /** Asks the coordinator every few seconds how far the search is. */
 import { isSearchView, type SearchView } from '../../src/core/protocol/search-view.ts';
-import { forgetToken, volunteerToken } from './membership.ts';
+import { forgetToken, JoinRefusal, volunteerToken } from './membership.ts';
 
 const visibleMs = 2_000;
 const hiddenMs = 30_000;
@@ -14,9 +14,10 @@ export function followSearch(onView: (view: SearchView | null) => void): void {
         onView(view);
         setTimeout(ask, document.hidden ? hiddenMs : visibleMs);
       },
-      () => {
+      (error: unknown) => {
         onView(null);
-        setTimeout(ask, document.hidden ? hiddenMs : 2 * visibleMs);
+        const refusedMs = error instanceof JoinRefusal ? (error.retryMs ?? hiddenMs) : 0;
+        setTimeout(ask, Math.max(document.hidden ? hiddenMs : 2 * visibleMs, refusedMs));
       },
     );
   };

@@ -8,6 +8,8 @@ import { startSolverThread } from './threads.ts';
 export interface SolverThreads {
   /** Resolves with the kernel's digest when all first threads have passed their self-test; rejects when one fails. */
   readonly ready: Promise<string>;
+  /** Resolves with the reason when the last thread has crashed; never when they are closed. */
+  readonly lost: Promise<string>;
   /** Solves a tile on the next free thread, first come, first served. */
   solve(problem: LayerProblem, tile: Tile): TileAtWork;
   /** From now on so many threads; what one that goes was at is solved by another. */
@@ -40,6 +42,7 @@ export function openSolverThreads(options: { readonly count: number; readonly du
   threads.setCount(options.count);
   return {
     ready: threads.ready,
+    lost: threads.lost,
     solve: (problem, tile) => threads.solve(problem, tile),
     setCount: (count) => threads.setCount(count),
     setDuty: (duty) => threads.setDuty(duty),
@@ -49,17 +52,22 @@ export function openSolverThreads(options: { readonly count: number; readonly du
 
 class Threads {
   readonly ready: Promise<string>;
+  readonly lost: Promise<string>;
   private readonly all = new Set<Thread>();
   private readonly queue: Task[] = [];
   private duty: number;
   private taskCount = 0;
   private isClosed = false;
+  private settleLost: (reason: string) => void = () => undefined;
   private settleReady: { resolve: (digest: string) => void; reject: (error: Error) => void } | undefined;
 
   constructor(duty: number) {
     this.duty = duty;
     this.ready = new Promise((resolve, reject) => {
       this.settleReady = { resolve, reject };
+    });
+    this.lost = new Promise((resolve) => {
+      this.settleLost = resolve;
     });
     // Whoever does not wait for it need not hear that it failed.
     this.ready.catch(() => undefined);
@@ -147,7 +155,9 @@ class Threads {
     const error = new Error(reason);
     thread.task?.reject(error);
     this.settleReady?.reject(error);
-    if (this.all.size === 0) for (const { reject } of this.queue.splice(0)) reject(error);
+    if (this.all.size > 0) return;
+    for (const { reject } of this.queue.splice(0)) reject(error);
+    this.settleLost(reason);
   }
 
   private take(thread: Thread, id: number): Task | undefined {
