@@ -51,7 +51,9 @@ function storeOn(database: IDBDatabase): OutboxStore {
       ]);
       const results = values.filter(isResult);
       for (const { job, tile } of results) kept.add(`${job}/${tile}`);
-      for (const key of keys) if (!kept.has(String(key))) store.delete(key);
+      const unreadable = keys.filter((key) => !kept.has(String(key)));
+      // Not the store from before, whose transaction may be over by now.
+      for (const key of unreadable) openStore()?.delete(key);
       return results;
     },
     keep: (results) => {
