@@ -42,14 +42,16 @@ export function parseNatsAddress(text: string): NatsAddress {
   const [scheme = '', rest = ''] = text.split('://');
   const parts = /^(?:([^:@/]+):([^@/]*)@)?([^@/]+)\/?$/.exec(rest);
   const servers = (parts?.[3] ?? '').split(',').map(serverOf);
-  if (!['nats', 'tls'].includes(scheme) || servers.some((server) => server === undefined))
+  const [user, password] = [decoded(parts?.[1]), decoded(parts?.[2])];
+  const isRight = !servers.includes(undefined) && user !== null && password !== null;
+  if (!['nats', 'tls'].includes(scheme) || !isRight)
     throw misuse(
       `Cannot use the engine ${withoutSecrets(text)}: expected nats://[user:password@]host[:port][,host[:port]…], or tls:// for encryption`,
     );
   return {
     servers: servers.filter((server) => server !== undefined),
-    user: parts?.[1] === undefined ? undefined : decodeURIComponent(parts[1]),
-    password: parts?.[2] === undefined ? undefined : decodeURIComponent(parts[2]),
+    user,
+    password,
     isEncrypted: scheme === 'tls',
   };
 }
@@ -112,8 +114,19 @@ function serverOf(text: string): string | undefined {
   return host === undefined || Number(port) > 65_535 ? undefined : `${host}:${port}`;
 }
 
+/** Returns null for what is no percent-encoded text. */
+function decoded(text: string | undefined): string | undefined | null {
+  try {
+    return text === undefined ? undefined : decodeURIComponent(text);
+  } catch {
+    return null;
+  }
+}
+
+/** A password that is not encoded may have any character: all before the last @ goes. */
 function withoutSecrets(text: string): string {
-  return text.replace(/\/\/[^@]*@/, '//');
+  const at = text.lastIndexOf('@');
+  return at < 0 ? text : `${/^[a-z]+:\/\//.exec(text)?.[0] ?? ''}${text.slice(at + 1)}`;
 }
 
 /** The first line of what went wrong. */

@@ -9,7 +9,7 @@
  */
 import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type ObjectStore, Objm } from '@nats-io/obj';
+import { type ObjectInfo, type ObjectStore, Objm } from '@nats-io/obj';
 import { natsObjectReadAttemptsMax, natsPieceBytes } from '../../../src/core/limits.ts';
 import type { NatsLink } from './connection.ts';
 import { Lanes } from './lanes.ts';
@@ -18,9 +18,8 @@ import { jobToken } from './names.ts';
 const bucket = 'tombola-blobs';
 /** A replica that lags behind has a blob's pieces a moment later. */
 const lagMs = 100;
-/** See {@link inTime}. */
-const readMsMin = 5000;
-const bytesPerMsMin = 1000;
+/** Pieces that do not exist would be waited for for ever. */
+const silenceMsMax = 5000;
 
 /** Results that are too large for a message, by their job and digest. */
 export interface LargeResults {
@@ -49,10 +48,10 @@ export interface ObjectBlobs {
 /** Returns the objects; their store is made if it is not there. */
 export async function openObjectBlobs(
   link: NatsLink,
-  { replicas }: { readonly replicas: number },
+  { replicas, silenceMs = silenceMsMax }: { readonly replicas: number; readonly silenceMs?: number },
 ): Promise<ObjectBlobs> {
   const store = await link.guard('open', () => new Objm(link.client).create(bucket, { replicas }));
-  const objects = new Objects(link, store);
+  const objects = new Objects(link, store, silenceMs);
   const removeOf = (prefix: string) => async (job: string, mayGo?: () => Promise<boolean>) => {
     const found = await objects.list();
     for (const { name } of found.filter(({ name }) => name.startsWith(`${prefix}.${jobToken(job)}.`))) {
@@ -91,14 +90,19 @@ export async function openObjectBlobs(
   };
 }
 
+/** No piece has come for a while. */
+class Silence extends Error {}
+
 class Objects {
   private readonly link: NatsLink;
   private readonly store: ObjectStore;
+  private readonly silenceMs: number;
   private readonly lanes = new Lanes(16);
 
-  constructor(link: NatsLink, store: ObjectStore) {
+  constructor(link: NatsLink, store: ObjectStore, silenceMs: number) {
     this.link = link;
     this.store = store;
+    this.silenceMs = silenceMs;
   }
 
   /** What is there and whole is not written again, unless it was written longer ago than `freshMs`. */
@@ -141,10 +145,32 @@ class Objects {
   }
 
   private async readOnce(name: string): Promise<Uint8Array | undefined> {
-    const info = await this.store.info(name);
-    if (info === null || info.deleted) return undefined;
-    const bytes = await inTime(this.store.getBlob(name), info.size);
-    return bytes === null ? undefined : new Uint8Array(bytes);
+    const found = await this.store.get(name);
+    if (found === null) return undefined;
+    // The same is told by the pieces.
+    found.error.catch(() => undefined);
+    const reader = found.data.getReader();
+    const pieces: Uint8Array[] = [];
+    try {
+      for (;;) {
+        const { done, value } = await inTime(reader.read(), this.silenceMs);
+        if (done) return new Uint8Array(Buffer.concat(pieces));
+        pieces.push(value);
+      }
+    } catch (error) {
+      if (error instanceof Silence && !(await this.hasPieces(found.info)))
+        throw new Error('corrupt: pieces are missing');
+      throw error;
+    } finally {
+      await reader.cancel().catch(() => undefined);
+    }
+  }
+
+  /** Whether the leader has all pieces: one that only keeps us waiting is not to pass for damage. */
+  private async hasPieces({ nuid, chunks }: ObjectInfo): Promise<boolean> {
+    const subject = `$O.${bucket}.C.${nuid}`;
+    const { state } = await this.link.manager.streams.info(`OBJ_${bucket}`, { subjects_filter: subject });
+    return (state.subjects?.[subject] ?? 0) >= chunks;
   }
 
   /** Pieces that are missing or differ from their own digest are looked for again: a replica may lag behind. */
@@ -162,14 +188,14 @@ class Objects {
   }
 }
 
-/** Rejects when a time has passed that the slowest link needs for so many bytes; missing pieces would be waited for for ever. */
-async function inTime<T>(result: Promise<T>, sizeBytes: number): Promise<T> {
+/** Rejects when a result takes too long. */
+async function inTime<T>(result: Promise<T>, msMax: number): Promise<T> {
   const ending = new AbortController();
-  const late = delay(readMsMin + sizeBytes / bytesPerMsMin, undefined, { signal: ending.signal });
+  const late = delay(msMax, undefined, { signal: ending.signal });
   try {
     return await Promise.race([
       result,
-      late.then(() => Promise.reject(new Error('corrupt: pieces of the blob are missing'))),
+      late.then(() => Promise.reject(new Silence(`silent for ${msMax} ms`))),
     ]);
   } finally {
     ending.abort();
