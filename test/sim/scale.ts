@@ -45,9 +45,11 @@ function main(): void {
   for (const gateway of swarm.gateways) gateway.boot();
   for (const member of swarm.members)
     swarm.clockwork.after(swarm.random.between(0, 10_000), () => member.start());
-  swarm.runUntil(20_000);
+  // All have come, and have solved their first tiles.
+  const warmMs = 20_000 + 2 * tile.solveMs;
+  swarm.runUntil(warmMs);
   swarm.take();
-  swarm.runUntil(20_000 + seconds * 1000);
+  swarm.runUntil(warmMs + seconds * 1000);
   const steady = swarm.take();
   const wanted = (workers * threads * 1000) / tile.solveMs;
   const perSecond = (value: number): number => value / seconds;
