@@ -11,7 +11,7 @@ import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { misuse } from '../src/core/errors.ts';
-import { connectionCountMax, gatewayCountMax } from '../src/core/limits.ts';
+import { closeMsMax, connectionCountMax, gatewayCountMax } from '../src/core/limits.ts';
 import type { Solver } from '../src/core/plan/tile.ts';
 import { type Cluster, type ClusterOptions, openCluster } from './cluster/cluster.ts';
 import type { Engine } from './engine/engine.ts';
@@ -37,6 +37,7 @@ import { type Jobs, startJobs } from './jobs/jobs.ts';
 import { threadRunner } from './jobs/thread-runner.ts';
 import { type LedgerStatus, ledgerStatus } from './ledger.ts';
 import { newTokenKey, type TokenKeys } from './tokens.ts';
+import { waitAtMost } from './wait-at-most.ts';
 
 /** What a coordinator runs with. */
 export interface ServeOptions {
@@ -81,7 +82,10 @@ export interface RunningCoordinator {
   readonly url: string;
   readonly port: number;
   readonly jobs: Jobs;
-  /** Grants no more, stores and acknowledges what has come in, tells everybody to come back, and ends within five seconds. Idempotent. */
+  /**
+   * Grants no more, stores and acknowledges what has come in, tells everybody to come back, and ends within seconds: no part of it is
+   * waited for longer than closeMsMax. Idempotent.
+   */
   close(): Promise<void>;
 }
 
@@ -89,8 +93,6 @@ export interface RunningCoordinator {
 const checkOneInDefault = 16;
 /** The ledger wants to be told the time every second or oftener. */
 const tickMs = 250;
-/** What is being checked and stored when the coordinator ends gets this long, and closing connections as long again. */
-const settleMsMax = 2000;
 
 /**
  * Returns a coordinator that listens and has taken up the jobs of its directory.
@@ -191,7 +193,7 @@ async function openService(
     offences,
     log,
   });
-  closers.unshift(() => sockets.close(1012, 'the coordinator restarts', settleMsMax));
+  closers.unshift(() => sockets.close(1012, 'the coordinator restarts', closeMsMax));
   const timer = setInterval(() => {
     shell.tick();
     for (const session of sockets.sessions) session.tick();
@@ -351,16 +353,11 @@ async function shutDown(
   for (const session of sockets.sessions)
     session.send({
       kind: 'drain',
-      graceMs: settleMsMax,
+      graceMs: closeMsMax,
       gateways: session.origin.isPage ? pageGateways : gateways,
     });
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, settleMsMax);
-  });
-  await Promise.race([shell.settled(), late]);
-  clearTimeout(timer);
-  await sockets.close(1012, 'the coordinator restarts', settleMsMax);
+  await waitAtMost(closeMsMax, shell.settled());
+  await sockets.close(1012, 'the coordinator restarts', closeMsMax);
   server.closeAllConnections();
   await cluster?.drain();
   await jobs.close();

@@ -23,7 +23,14 @@ import { randomUUID } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { TombolaError } from '../../src/core/errors.ts';
-import { feedLayersMax, jobClaimMs, natsOpenMsMax, workAckMs, workAuditMs } from '../../src/core/limits.ts';
+import {
+  closeMsMax,
+  feedLayersMax,
+  jobClaimMs,
+  natsOpenMsMax,
+  workAckMs,
+  workAuditMs,
+} from '../../src/core/limits.ts';
 import { openCells } from '../engine/nats/cells.ts';
 import { type NatsLink, openNatsLink, parseNatsAddress } from '../engine/nats/connection.ts';
 import { type NatsEngine, openNatsEngine } from '../engine/nats/nats-engine.ts';
@@ -36,6 +43,7 @@ import type { JobSharing } from '../jobs/job-sharing.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import type { LedgerPort } from '../jobs/ledger-port.ts';
 import type { LeaseClaim } from '../tokens.ts';
+import { waitAtMost } from '../wait-at-most.ts';
 import { GatewayList } from './gateway-list.ts';
 import { JobClaims } from './job-claims.ts';
 import { JobsFollower, progressTeller } from './jobs-follower.ts';
@@ -78,9 +86,6 @@ export interface Cluster extends Adoption {
   drain(): Promise<void>;
   close(): Promise<void>;
 }
-
-/** What is being written when a coordinator ends gets this long. */
-const closeMsMax = 2000;
 
 const openRetryMs = 1000;
 
@@ -163,7 +168,8 @@ class NatsCluster implements Cluster {
     const { link, gateway, onTrouble } = this;
     const { replicas, ackMs = workAckMs, claimMs = jobClaimMs } = this.options;
     const engine = await openNatsEngine(link, { replicas, onTrouble });
-    this.closers.unshift(() => closeInTime(engine));
+    // Where the servers do not answer, nobody is to wait for them.
+    this.closers.unshift(() => waitAtMost(closeMsMax, engine.close()));
     const cells = await openCells(link, { bucket: stateBucket, replicas, onTrouble });
     const work = await openWorkStream(link, { replicas, ackMs });
     const signals = signalsOf(link);
@@ -278,12 +284,4 @@ class NatsCluster implements Cluster {
 
 function nowMs(): number {
   return performance.now();
-}
-
-/** Where the servers do not answer, nobody is to wait for them. */
-async function closeInTime(engine: NatsEngine): Promise<void> {
-  const late = new AbortController();
-  const soon = delay(closeMsMax, undefined, { signal: late.signal }).catch(() => undefined);
-  await Promise.race([engine.close(), soon]);
-  late.abort();
 }

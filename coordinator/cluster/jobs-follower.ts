@@ -1,5 +1,6 @@
 /** Tells this gateway's jobs what other gateways do with them, and clears away what a job leaves in the queue when it is over. */
 import { z } from 'zod';
+import { closeMsMax } from '../../src/core/limits.ts';
 import type { StoredJob } from '../engine/engine.ts';
 import type { NatsEngine } from '../engine/nats/nats-engine.ts';
 import type { Signals } from '../engine/nats/signals.ts';
@@ -7,6 +8,7 @@ import type { WorkStream } from '../engine/nats/work-stream.ts';
 import type { JobProgress } from '../jobs/job-progress.ts';
 import type { JobSharing } from '../jobs/job-sharing.ts';
 import type { Jobs } from '../jobs/jobs.ts';
+import { waitAtMost } from '../wait-at-most.ts';
 import type { QueuedJob } from './work-feed.ts';
 
 /** What a follower works with. */
@@ -73,10 +75,10 @@ export class JobsFollower {
     await this.clearing.get(job);
   }
 
-  /** Resolves when nothing is being cleared away any more. */
+  /** Resolves when nothing is being cleared away any more, or the servers take too long: the next gateway that starts does it. */
   async close(): Promise<void> {
     for (const close of this.closers.splice(0)) close();
-    await Promise.all(this.clearing.values());
+    await waitAtMost(closeMsMax, Promise.all(this.clearing.values()));
   }
 
   private note(job: string, stored: StoredJob | null): void {

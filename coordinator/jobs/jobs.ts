@@ -11,10 +11,17 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { failure, misuse, TombolaError } from '../../src/core/errors.ts';
-import { jobCountMax, jobNetworkBytesMax, jobStoreRetryMs, jobsAtWorkMax } from '../../src/core/limits.ts';
+import {
+  closeMsMax,
+  jobCountMax,
+  jobNetworkBytesMax,
+  jobStoreRetryMs,
+  jobsAtWorkMax,
+} from '../../src/core/limits.ts';
 import type { Solver } from '../../src/core/plan/tile.ts';
 import type { Engine, StoredJob } from '../engine/engine.ts';
 import type { TileObserver } from '../tile-observer.ts';
+import { waitAtMost } from '../wait-at-most.ts';
 import { JobBlobs } from './job-blobs.ts';
 import { entryOf, type JobEntry, replaceStored, statusOf } from './job-entry.ts';
 import { agedProgress, type JobProgress } from './job-progress.ts';
@@ -41,6 +48,8 @@ export interface JobsOptions {
   readonly sharing?: JobSharing;
   readonly tileBlocks?: number;
   readonly storeRetryMs?: number;
+  /** How long {@link Jobs.close} waits for a store that does not answer. */
+  readonly closeMs?: number;
 }
 
 /** What somebody asks for. */
@@ -193,8 +202,9 @@ class JobList implements Jobs {
 
   async close(): Promise<void> {
     this.isClosed = true;
-    await Promise.all([...this.entries.values()].map((entry) => this.interrupt(entry)));
-    await this.turn.catch(() => undefined);
+    const interrupted = [...this.entries.values()].map((entry) => this.interrupt(entry));
+    const over = Promise.all([...interrupted, this.turn.catch(() => undefined)]);
+    await waitAtMost(this.options.closeMs ?? closeMsMax, over);
   }
 
   adopt(job: string, stored: StoredJob | null): void {

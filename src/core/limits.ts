@@ -249,6 +249,8 @@ export const jobNameLengthMax = 200;
 export const jobNetworkBytesMax = 1 << 28;
 /** Jobs that are kept, over ones included. */
 export const jobCountMax = 10_000;
+/** Milliseconds that each part of a coordinator that ends is waited for: what it has not done by then is done after the next start. */
+export const closeMsMax = 2_000;
 /** Jobs that are worked on at a time; each holds its network and the results of the layer in hand in memory. */
 export const jobsAtWorkMax = 16;
 /** Milliseconds after which a job that could not use the store tries again. */

@@ -173,6 +173,28 @@ describe('a list of jobs', () => {
     await engine.close();
   });
 
+  it('ends though its store does not answer', async () => {
+    const engine = memoryEngine({ disk: memoryDisk() });
+    const stopping = countingSolver(kernel, 0);
+    let isAway = false;
+    const away: Engine = {
+      ...engine,
+      putJob: (stored) => (isAway ? new Promise<never>(() => undefined) : engine.putJob(stored)),
+    };
+    const life = await live(memoryDisk(), {
+      engine: away,
+      ledger: solverPort(stopping, engine),
+      closeMs: 0,
+    });
+    const job = await submit(life.jobs);
+    await stopping.asked(1);
+    isAway = true;
+    void life.jobs.cancel(job);
+    await life.jobs.close();
+    await life.end();
+    await engine.close();
+  });
+
   it('removes at its start the blobs that no job refers to, and none while a job cannot be read', async () => {
     const { disk, job } = await interruptedBeforeSeal();
     disk.blobs.set('0'.repeat(64), Uint8Array.of(1));
