@@ -1,6 +1,6 @@
 /** A job as its coordinator holds it, and what is shown of it. */
 import type { StoredJob } from '../engine/engine.ts';
-import type { JobProgress } from './job-progress.ts';
+import { agedProgress, type JobProgress } from './job-progress.ts';
 import { type JobRequest, planOptionsToJson, readJobRequest } from './job-request.ts';
 import { decodeJobResult, type JobResult } from './job-result.ts';
 import type { JobStatus } from './job-status.ts';
@@ -57,6 +57,12 @@ export function statusOf({ stored, request, result, described, phase, progress }
     result,
     request: described,
   };
+}
+
+/** Returns how to read a progress that was told now. */
+export function aging(progress: JobProgress | null): () => JobProgress | null {
+  const sinceMs = performance.now();
+  return () => progress && agedProgress(progress, performance.now() - sinceMs);
 }
 
 function decoded(stored: StoredJob): Decoded {

@@ -23,8 +23,8 @@ import type { Engine, StoredJob } from '../engine/engine.ts';
 import type { TileObserver } from '../tile-observer.ts';
 import { waitAtMost } from '../wait-at-most.ts';
 import { JobBlobs } from './job-blobs.ts';
-import { entryOf, type JobEntry, replaceStored, statusOf } from './job-entry.ts';
-import { agedProgress, type JobProgress } from './job-progress.ts';
+import { aging, entryOf, type JobEntry, replaceStored, statusOf } from './job-entry.ts';
+import type { JobProgress } from './job-progress.ts';
 import { checkedJobName, encodeJobRequest, jobIdOf, planOptionsOfJson } from './job-request.ts';
 import type { JobRunner } from './job-runner.ts';
 import type { JobSharing } from './job-sharing.ts';
@@ -390,12 +390,6 @@ class JobList implements Jobs {
     // Those of a job that was still waiting for its turn.
     if (stored.state !== 'running' || this.isClosed) for (const tell of waiters.splice(0)) tell();
   }
-}
-
-/** Returns how to read a progress that was told now. */
-function aging(progress: JobProgress | null): () => JobProgress | null {
-  const sinceMs = performance.now();
-  return () => progress && agedProgress(progress, performance.now() - sinceMs);
 }
 
 /** The first line of what went wrong. */
