@@ -86,7 +86,7 @@ const setting = {
 };
 const sockets = openSocketServer(server, {
   checkAccess,
-  isOriginAllowed: originChecker({ allowedOrigins: [], isOpen: keys === null }),
+  checkOrigin: originChecker({ allowedOrigins: [], isOpen: keys === null }),
   openSession: (transport, origin) => new GatewaySession(transport, origin, setting),
   onOutcome: () => undefined,
   offences: setting.offences,
