@@ -4,7 +4,8 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { TombolaError } from '../../src/core/errors.ts';
 import { decodeTicket, encodeTicket } from '../../src/core/format/ticket-file.ts';
-import type { Network } from '../../src/core/network/network.ts';
+import type { Activation } from '../../src/core/network/activation.ts';
+import type { Layer, Network } from '../../src/core/network/network.ts';
 import type { PlanOptions } from '../../src/core/plan/make-plan.ts';
 import { referenceSolver } from '../../src/core/plan/reference-solver.ts';
 import type { Solver } from '../../src/core/plan/tile.ts';
@@ -121,6 +122,15 @@ describe('the 2L construction', () => {
     );
   });
 
+  it('counts on inputs ≥ 0 only where the steps before give no others, as the verifier does', async () => {
+    // For inputs in [0, 1] the tanh stays between 0.76 and 0.91, though it could be negative.
+    const network = chain(denseUnit(0.5, 1, { kind: 'tanh' }), denseUnit(1, -0.8, { kind: 'relu' }));
+    const searched = await search(network, { gridBits: 16 });
+    expect(searched.verdict.fault).toBeNull();
+    expect(searched.plan.deeperUnivariates.map(({ signGroups }) => signGroups)).toEqual(['both']);
+    expect(measuredError(network, searched, { seed: 2, inputs: 24 })).toBeLessThan(0.05);
+  });
+
   it('of a network of one layer is the L+1 construction', async () => {
     const network = networkOf({ ...relu, activations: [] });
     const [two, one] = [await search(network, {}), await searchInProcess(network, {}, solver)];
@@ -227,6 +237,23 @@ describe('a ticket of the 2L construction', () => {
     );
   });
 });
+
+/** A network of layers with one input and one output each. */
+function chain(...layers: readonly Omit<Layer, 'name'>[]): Network {
+  const named = layers.map((layer, index) => ({ name: `layer${index + 1}`, ...layer }));
+  return { inputShape: [1], inputSteps: [], layers: named };
+}
+
+function denseUnit(weight: number, bias: number, activation: Activation): Omit<Layer, 'name'> {
+  const linear = {
+    kind: 'dense',
+    outputs: 1,
+    inputs: 1,
+    weights: Float64Array.of(weight),
+    bias: Float64Array.of(bias),
+  } as const;
+  return { linear, steps: [{ kind: 'activation', activation }] };
+}
 
 function narrowed(ticket: Ticket): Ticket {
   const layers = ticket.source.layers.map((layer, index) =>

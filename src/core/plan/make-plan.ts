@@ -77,12 +77,8 @@ export async function makePlan(network: Network, options: PlanOptions, solver: S
   return joinPlans(plans, { stages, inputRange: options.inputRange });
 }
 
-async function planStage(
-  { network, firstLayer }: Stage,
-  options: PlanOptions,
-  solver: Solver,
-): Promise<Plan> {
-  const setting = settingOf(network, { options, firstLayer });
+async function planStage(stage: Stage, options: PlanOptions, solver: Solver): Promise<Plan> {
+  const setting = settingOf(stage, options);
   const choices = await Promise.all(
     setting.views.map((_, index) => chooseLayerBlock(setting, index, solver)),
   );
@@ -142,17 +138,15 @@ function isWholeWithin(value: number, low: number, high: number): boolean {
   return Number.isInteger(value) && value >= low && value <= high;
 }
 
-function settingOf(
-  network: Network,
-  { options, firstLayer }: { options: PlanOptions; firstLayer: number },
-): Setting {
+function settingOf({ network, firstLayer, possible }: Stage, options: PlanOptions): Setting {
   const views = layerViews(network);
   const activation = firstActivation(network);
   const epsilon = options.mode === 'exact' ? 0 : options.epsilon;
   const declared = stepsInterval(network.inputSteps, options.inputRange);
   const first = network.layers[0];
   const inputs = first !== undefined && readsPadding(first.linear) ? hull(declared, [0, 0]) : declared;
-  const signGroups = signGroupsFor(activation, inputs[0] >= 0);
+  // The planned range is an estimate; verification asks what the steps before can give at all.
+  const signGroups = signGroupsFor(activation, (possible ?? inputs)[0] >= 0);
   const share = options.mode === 'exact' ? 2 ** -options.gridBits : epsilon;
   const firstGain = chooseFirstGain(activation, inputs, share);
   const slope = firstGain * groupSlope(signGroups, linearisation(activation));
