@@ -29,6 +29,8 @@ try {
   const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
   await page.goto(feed.url);
   await page.waitForSelector('.tiles canvas');
+  // A map that stands still would cost nothing.
+  await page.getByText(/, [1-9][\d,]* in work/).first().waitFor();
   // The first picture is part of loading.
   await page.waitForTimeout(2000);
   await browser.startTracing(page, { categories: ['toplevel'] });

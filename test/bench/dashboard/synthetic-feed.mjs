@@ -88,9 +88,9 @@ function syntheticSearch(done) {
     next = 0;
     if (layer === layerTiles.length) return;
     observer.begun(layer);
-    const tiles = Array.from({ length: layerTiles[layer] }, (_, k) => ({ id: `${layer}/${k}` }));
-    observer.cut(layer, tiles);
-    layers[layer].tilesKnown = tiles.length;
+    const tileIds = Array.from({ length: layerTiles[layer] }, (_, k) => `${layer}/${k}`);
+    observer.cut(layer, tileIds);
+    layers[layer].tilesKnown = tileIds.length;
   };
   const finish = (tile) => {
     inHand.delete(tile);
