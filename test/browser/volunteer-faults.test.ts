@@ -11,12 +11,14 @@ import { endAllProcesses, type NodeProcess, startNode } from '../support/node-pr
 import { openTestGateway } from '../support/test-gateway.ts';
 import {
   expectedTicket,
+  setHidden,
   startAt,
   storedResults,
   submission,
   tileBlocks,
   untilStatus,
   untilTiles,
+  wantedSlots,
 } from '../support/volunteer-page.ts';
 
 const closers: (() => unknown)[] = [];
@@ -98,8 +100,7 @@ describe.skipIf(!hasBrowser)('a volunteer’s tab', () => {
     proxy.cut();
     proxy.release();
     const again = await context.newPage();
-    // Where rows have no subset, a stranger's word is taken when another says the same.
-    await Promise.all([startAt(again, proxy.url), openTab(url)]);
+    await startAt(again, proxy.url);
     await untilTiles(again, kept);
     await expectSameBytes(url, job);
     await expect.poll(() => storedResults(again), { timeout: 60_000 }).toBe(0);
@@ -123,27 +124,52 @@ describe.skipIf(!hasBrowser)('a volunteer’s tab', () => {
     await expectSameBytes(url, job);
   });
 
-  it('holds one tile while it is hidden, and nothing when it has been so for half an hour', async () => {
+  it('asks for one tile while it is hidden, and for nothing when it has been so for half an hour', async () => {
     const gateway = await openGateway();
     const { page } = await openWatchedPage(browser);
+    const wants = wantedSlots(page);
     await page.clock.install();
     await startAt(page, gateway.url);
-    await untilStatus(page, /Waiting for work/);
-    await page.evaluate(() => {
-      Object.defineProperty(document, 'hidden', { configurable: true, value: true });
-      document.dispatchEvent(new Event('visibilitychange'));
-    });
+    await expect.poll(() => wants).toEqual([expect.any(Number)]);
+    const [many] = wants;
+    expect(many).toBeGreaterThan(1);
+    await setHidden(page, true);
+    await expect.poll(() => wants).toEqual([many, 1]);
     expect(page.workers().length).toBeGreaterThan(0);
     await page.clock.fastForward('29:00');
     expect(await page.getByRole('status').textContent()).not.toMatch(/Paused/);
     await page.clock.fastForward('01:01');
     await untilStatus(page, /Paused/);
     await expect.poll(() => page.workers().length).toBe(0);
-    await page.evaluate(() => {
-      Object.defineProperty(document, 'hidden', { configurable: true, value: false });
-      document.dispatchEvent(new Event('visibilitychange'));
-    });
+    expect(wants.slice(1)).not.toContain(many);
+    await setHidden(page, false);
     await untilStatus(page, /Waiting for work/);
+    await expect.poll(() => wants.at(-1)).toBe(many);
+  });
+
+  it.each([
+    ['one tile', 'hidden', true],
+    ['many tiles', 'shown', false],
+  ])('asks for %s when it was %s while it started', async (_, __, isHidden) => {
+    const { url } = await openGateway();
+    const { page } = await openWatchedPage(browser);
+    const wants = wantedSlots(page);
+    await page.addInitScript(
+      `Object.defineProperty(document, 'hidden', { configurable: true, value: ${!isHidden} })`,
+    );
+    let mayJoin = (): void => undefined;
+    const joining = new Promise<void>((resolve) => {
+      mayJoin = resolve;
+    });
+    await page.route('**/join', async (route) => {
+      await joining;
+      await route.continue();
+    });
+    await startAt(page, url);
+    await setHidden(page, isHidden);
+    mayJoin();
+    await expect.poll(() => wants.length).toBeGreaterThan(0);
+    expect(wants.every((slots) => (slots === 1) === isHidden)).toBe(true);
   });
 
   it('pauses on battery, unless it is told not to', async () => {

@@ -3,6 +3,7 @@ import type { Page } from 'playwright-core';
 import { encodeNetwork } from '../../src/core/format/network-file.ts';
 import type { Network } from '../../src/core/network/network.ts';
 import type { PlanOptions } from '../../src/core/plan/make-plan.ts';
+import { decodeWorkerMessage } from '../../src/core/protocol/codec.ts';
 import { activationStep, denseLayer } from './evaluation-networks.ts';
 import { defaultOptions, kernelSolver, searchInProcess } from './in-process-search.ts';
 
@@ -41,6 +42,26 @@ export async function untilTiles(page: Page, count: number): Promise<void> {
     (wanted) => Number(document.querySelector('#tiles')?.textContent) >= wanted,
     count,
   );
+}
+
+/** Hides the tab or shows it again, as far as the page can tell. */
+export async function setHidden(page: Page, isHidden: boolean): Promise<void> {
+  await page.evaluate((value) => {
+    Object.defineProperty(document, 'hidden', { configurable: true, value });
+    document.dispatchEvent(new Event('visibilitychange'));
+  }, isHidden);
+}
+
+/** Returns the tiles that the page asks for, message by message; to be called before it connects. */
+export function wantedSlots(page: Page): readonly number[] {
+  const wants: number[] = [];
+  page.on('websocket', (socket) =>
+    socket.on('framesent', ({ payload }) => {
+      const message = decodeWorkerMessage(Buffer.from(payload));
+      if (message.kind === 'want') wants.push(message.slots);
+    }),
+  );
+  return wants;
 }
 
 /** Returns how many results wait in the browser's store to be acknowledged. */

@@ -16,7 +16,6 @@ export interface RunOptions {
   readonly coresMax: number;
   /** In (0, 1]. */
   readonly duty: number;
-  readonly isHidden: boolean;
   readonly contribution: Contribution;
   /** Called after everything that happens. */
   readonly onChange: () => void;
@@ -127,7 +126,6 @@ function runSession(session: Session, { options, threads, outbox, kernelDigest }
     onReport: () => undefined,
     onEvent: see,
   });
-  shell.happen({ kind: 'hidden', hidden: options.isHidden });
   let lostReason: string | null = null;
   // Without grace: results on their way wait in the outbox, and timers may be what is lost.
   const lose = (reason: string): void => {

@@ -109,7 +109,6 @@ export class Volunteer {
       cores: this.cores.value,
       coresMax: this.coresMax,
       duty: this.dutyPercent.value / 100,
-      isHidden: document.hidden,
       contribution: this.counted,
       onChange: () => this.show(),
     };
@@ -117,9 +116,10 @@ export class Volunteer {
       (run) => {
         if (this.attempt !== attempt) return run.stop(0);
         attempt.run = run;
-        // What was chosen while it started.
+        // What was chosen while it started, and whether anybody looks; it has asked for nothing yet.
         run.setCores(this.cores.value);
         run.setDuty(this.dutyPercent.value / 100);
+        run.setHidden(document.hidden);
         this.show();
         return run.ended.then((end) => this.finish(attempt, end));
       },
