@@ -3,8 +3,7 @@
  *
  *     npm run build && node test/bench/volunteer.mjs [--json] [--runs N]
  *
- *     load   from opening the page, nothing cached, through Start to the first tile that the coordinator has stored; another tab is at
- *            work already, since a stranger's misses are believed when a second one finds the same
+ *     load   from opening the page, nothing cached, through Start to the first tile that the coordinator has stored
  *     rate   blocks per second of one of the page's threads over one of a native worker, tile by tile in turns: the same tiles,
  *            solved and encoded, messages to and from the thread included
  *     stop   from the click on Stop until the system has none of the threads that solve any more, and the processor time they took
@@ -111,15 +110,13 @@ else {
 /** Opens the page in a fresh profile, starts, waits for a tile, and stops it in the middle of another. */
 async function measureTabs() {
   const [loads, stops, spents] = [[], [], []];
-  const other = await (await browser.newContext()).newPage();
-  await startIn(other);
-  await other.locator('.status', { hasText: 'Connected' }).waitFor();
-  const others = workerThreads();
   for (let run = 0; run < runs; run++) {
+    const others = workerThreads();
     const context = await browser.newContext();
     const page = await context.newPage();
     const start = Date.now();
-    await startIn(page);
+    await page.goto(`${coordinator.url}/volunteer`);
+    await page.getByRole('button', { name: 'Start' }).click();
     await page.waitForFunction(() => Number(document.querySelector('#tiles')?.textContent) > 0, undefined, {
       polling: 5,
     });
@@ -150,13 +147,7 @@ async function measureTabs() {
     console.error(`load ${loads.at(-1)} ms, stop ${stops.at(-1)} ms, of which at work ${spents.at(-1)} ms`);
     await context.close();
   }
-  await other.context().close();
   return { loads, stops, spents };
-}
-
-async function startIn(page) {
-  await page.goto(`${coordinator.url}/volunteer`);
-  await page.getByRole('button', { name: 'Start' }).click();
 }
 
 /** Paths of all threads that the pages' workers have, those for timers included. */
