@@ -1,6 +1,6 @@
 /**
  * What solving a block costs, roughly: enough to size probes and tiles, never to decide anything about the ticket.
- * Measured on one 2.4 GHz core with test/bench/kernel.mjs; good to a factor of two or three.
+ * Measured on one 2.4 GHz core with test/bench/groups/kernel.mjs; good to a factor of two or three.
  */
 import type { Rule } from '../subset-sum/problem.ts';
 
