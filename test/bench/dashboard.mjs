@@ -30,7 +30,10 @@ try {
   await page.goto(feed.url);
   await page.waitForSelector('.tiles canvas');
   // A map that stands still would cost nothing.
-  await page.getByText(/, [1-9][\d,]* in work/).first().waitFor();
+  await page
+    .getByText(/, [1-9][\d,]* in work/)
+    .first()
+    .waitFor();
   // The first picture is part of loading.
   await page.waitForTimeout(2000);
   await browser.startTracing(page, { categories: ['toplevel'] });

@@ -15,22 +15,13 @@ import { startJobs } from '../../dist/coordinator/jobs/jobs.js';
 import { solverPort } from '../../dist/coordinator/jobs/solver-port.js';
 import { encodeNetwork } from '../../dist/src/core/format/network-file.js';
 import { loadKernel } from '../../dist/worker/kernel/kernel.js';
+import { defaultOptions } from './default-options.mjs';
 
 /** 70,000 neurons have 103,534 tiles with those of the reserve passes. */
 const neuronCount = Number(process.argv[2] ?? 70_000);
 const directory = process.argv[3];
 const isFirst = process.argv[4] === 'submit';
-const options = {
-  mode: 'tolerance',
-  epsilon: 0.5,
-  rule: 'fewest',
-  seed: 1n,
-  gridBits: 24,
-  copies: 'auto',
-  biasInit: 'uniform',
-  failureProbability: 1e-3,
-  inputRange: [0, 1],
-};
+const options = { ...defaultOptions, epsilon: 0.5 };
 
 /** Two inputs, one hidden neuron per tile, one output. */
 function network() {

@@ -5,19 +5,7 @@ import { construct } from '../../dist/coordinator/construct.js';
 import { loadTarget } from '../../dist/src/cli/load-target.js';
 import { makePlan } from '../../dist/src/core/plan/make-plan.js';
 import { PhiloxStream } from '../../dist/src/core/random/philox.js';
-
-/** The command line's defaults. */
-export const defaultOptions = {
-  mode: 'tolerance',
-  epsilon: 0.01,
-  rule: 'fewest',
-  seed: 1n,
-  gridBits: 24,
-  copies: 'auto',
-  biasInit: 'uniform',
-  failureProbability: 1e-3,
-  inputRange: [0, 1],
-};
+import { defaultOptions } from './default-options.mjs';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const places = ['../shared/targets/mlp-300-100-relu.onnx', 'src/cli/example/digits-mlp.onnx'];

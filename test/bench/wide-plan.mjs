@@ -8,7 +8,8 @@
 import { availableParallelism } from 'node:os';
 import { makePlan } from '../../dist/src/core/plan/make-plan.js';
 import { openPool } from '../../dist/worker/node/pool.js';
-import { defaultOptions, denseLayer, relu } from './search-tiles.mjs';
+import { defaultOptions } from './default-options.mjs';
+import { denseLayer, relu } from './search-tiles.mjs';
 
 const threads = Number(process.argv[2] ?? availableParallelism());
 const narrow = 4096;

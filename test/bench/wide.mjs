@@ -10,7 +10,8 @@ import { openVerifyPool } from '../../dist/coordinator/verify-pool.js';
 import { makePlan } from '../../dist/src/core/plan/make-plan.js';
 import { verifyTicket } from '../../dist/src/core/verify/verify-ticket.js';
 import { openPool } from '../../dist/worker/node/pool.js';
-import { defaultOptions, denseLayer, relu } from './search-tiles.mjs';
+import { defaultOptions } from './default-options.mjs';
+import { denseLayer, relu } from './search-tiles.mjs';
 
 const width = Number(process.argv[2] ?? 4096);
 const threads = Number(process.argv[3] ?? availableParallelism());

@@ -1,6 +1,8 @@
-/** Processes of a benchmark: started with a channel to ask questions over, and ended with it. */
+/** Processes of a benchmark: started with a channel to ask questions over, and ended with it; and what is asked of coordinators. */
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { planOptionsToJson } from '../../../dist/coordinator/jobs/job-request.js';
+import { encodeNetwork } from '../../../dist/src/core/format/network-file.js';
 
 const running = new Set();
 
@@ -57,4 +59,14 @@ export function killAll() {
 /** Resolves after so many milliseconds. */
 export function pause(ms) {
   return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** Submits a job to a coordinator that wants no token; returns the job's id. */
+export async function submitJob(url, { name, network, options }) {
+  const query = new URLSearchParams({ name, options: JSON.stringify(planOptionsToJson(options)) });
+  const body = encodeNetwork(network);
+  const response = await fetch(`${url}/api/jobs?${query}`, { method: 'POST', body });
+  const answer = await response.json();
+  if (!response.ok) throw new Error(`the coordinator answers a job with ${JSON.stringify(answer)}`);
+  return answer.job;
 }

@@ -4,12 +4,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { planOptionsToJson } from '../../../dist/coordinator/jobs/job-request.js';
-import { encodeNetwork } from '../../../dist/src/core/format/network-file.js';
-import { pause } from './processes.mjs';
+import { defaultOptions } from '../default-options.mjs';
+import { pause, submitJob } from './processes.mjs';
 
 const entry = fileURLToPath(new URL('../../../src/cli/tombola.mjs', import.meta.url));
 const asked = 5;
+/** At this tolerance every block is hard: the job takes a minute. */
+const options = { ...defaultOptions, epsilon: 1e-3, rule: 'closest' };
 
 /** Runs the group. */
 export async function status({ note }) {
@@ -23,7 +24,7 @@ export async function status({ note }) {
   try {
     const url = JSON.parse(await line(start('serve', '--data', directory, '--port', '0', '--json'))).url;
     start('worker', url, '--threads', '1');
-    const job = await submit(url);
+    const job = await submitJob(url, { name: 'status', network: network(), options });
     const samples = [];
     let last;
     const begin = performance.now();
@@ -72,8 +73,8 @@ export async function status({ note }) {
   }
 }
 
-/** A job that takes a minute: two dense layers at a tolerance that makes every block hard. */
-async function submit(url) {
+/** Two dense layers. */
+function network() {
   const values = (count, salt) =>
     Float64Array.from({ length: count }, (_, k) => Math.sin((k + salt) * 12.9898) * 0.1);
   const dense = (inputs, outputs, salt) => ({
@@ -83,7 +84,7 @@ async function submit(url) {
     weights: values(outputs * inputs, salt),
     bias: values(outputs, salt + 0.5),
   });
-  const network = {
+  return {
     inputShape: [64],
     inputSteps: [],
     layers: [
@@ -95,26 +96,6 @@ async function submit(url) {
       { name: 'last', linear: dense(1200, 10, 2), steps: [] },
     ],
   };
-  const options = {
-    mode: 'tolerance',
-    epsilon: 1e-3,
-    rule: 'closest',
-    seed: 1n,
-    gridBits: 24,
-    copies: 'auto',
-    biasInit: 'uniform',
-    failureProbability: 1e-3,
-    inputRange: [0, 1],
-  };
-  const query = new URLSearchParams({ name: 'status', options: JSON.stringify(planOptionsToJson(options)) });
-  const response = await fetch(`${url}/api/jobs?${query}`, {
-    method: 'POST',
-    body: encodeNetwork(network),
-    headers: { 'content-type': 'application/octet-stream' },
-  });
-  const answer = await response.json();
-  if (!response.ok) throw new Error(JSON.stringify(answer));
-  return answer.job;
 }
 
 function line(child) {

@@ -5,24 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { planOptionsToJson } from '../../../dist/coordinator/jobs/job-request.js';
-import { encodeNetwork } from '../../../dist/src/core/format/network-file.js';
-import { pause } from './processes.mjs';
+import { defaultOptions } from '../default-options.mjs';
+import { pause, submitJob } from './processes.mjs';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
-/** Some ten million blocks, of which a core solves a million a second. Rows hardly ever miss: a lone stranger's misses wait a minute. */
+/** Some ten million blocks, of which a core solves a million a second. */
 const layerSizes = [784, 1200, 10];
-const options = {
-  mode: 'tolerance',
-  epsilon: 1e-3,
-  rule: 'fewest',
-  seed: 1n,
-  gridBits: 24,
-  copies: 'auto',
-  biasInit: 'uniform',
-  failureProbability: 1e-9,
-  inputRange: [0, 1],
-};
+const options = { ...defaultOptions, epsilon: 1e-3 };
 
 /** Starts it; `end()` ends it and removes what it kept. */
 export async function startVolunteerCoordinator() {
@@ -33,15 +22,7 @@ export async function startVolunteerCoordinator() {
     env: { ...process.env, TOMBOLA_BUILT: '1' },
   });
   const { url } = JSON.parse(await firstLine(serving));
-  const query = new URLSearchParams({
-    name: 'benchmark',
-    options: JSON.stringify(planOptionsToJson(options)),
-  });
-  const { status } = await fetch(`${url}/api/jobs?${query}`, {
-    method: 'POST',
-    body: encodeNetwork(network()),
-  });
-  if (status !== 201) throw new Error(`the coordinator answers a job with ${status}`);
+  await submitJob(url, { name: 'benchmark', network: network(), options });
   for (;;) {
     const { jobs } = await (await fetch(`${url}/api/jobs`)).json();
     if (jobs[0].state !== 'running') throw new Error(`the job is ${jobs[0].state}: ${jobs[0].reason}`);

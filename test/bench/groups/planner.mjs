@@ -1,8 +1,9 @@
 /** Processor time of a plan, probes included, on this thread. */
 import { makePlan } from '../../../dist/src/core/plan/make-plan.js';
 import { loadKernel } from '../../../dist/worker/kernel/kernel.js';
+import { defaultOptions } from '../default-options.mjs';
 import { median, processorMs } from '../measure.mjs';
-import { defaultOptions, defaultTarget } from '../search-tiles.mjs';
+import { defaultTarget } from '../search-tiles.mjs';
 
 /** Runs the group. */
 export async function planner({ quick }) {
