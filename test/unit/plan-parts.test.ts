@@ -1,13 +1,14 @@
 /** The parts of a plan one by one: rows, tiles, views, the first gain. */
 import { describe, expect, it } from 'vitest';
 import { activate, linearisation } from '../../src/core/network/activation.ts';
-import type { Network } from '../../src/core/network/network.ts';
+import type { Layer, Network } from '../../src/core/network/network.ts';
 import { type BiasQuestion, biasRounding, planBias } from '../../src/core/plan/bias-plan.ts';
 import { chooseFirstGain } from '../../src/core/plan/first-gain.ts';
 import type { LayerPlace } from '../../src/core/plan/layer-problem.ts';
-import { firstActivation, layerViews } from '../../src/core/plan/layer-view.ts';
+import { layerViews } from '../../src/core/plan/layer-view.ts';
 import type { LayerPlan, Plan } from '../../src/core/plan/plan.ts';
 import { rowBudget } from '../../src/core/plan/row-budget.ts';
+import { type ConstructionKind, stagesOf } from '../../src/core/plan/stage.ts';
 import type { LayerProblem } from '../../src/core/plan/tile.ts';
 import { cutTiles, layerProblemDigest, poolPass, reservePass } from '../../src/core/plan/tiles.ts';
 import { activationStep, convolutionLayer, denseLayer } from '../support/evaluation-networks.ts';
@@ -254,8 +255,17 @@ describe('a layer view', () => {
       { neurons: 5, channels: 4, taps: 6, inputSize: [2, 3], linearSize: [1, 1] },
       { neurons: 2, channels: 5, taps: 1, inputSize: [1, 1], linearSize: [1, 1] },
     ]);
-    expect(firstActivation(network)).toEqual({ kind: 'relu' });
-    expect(firstActivation({ ...network, layers: network.layers.slice(3) })).toEqual({ kind: 'identity' });
+  });
+
+  it('takes the activation of a stage from its first layer, or the last one before that has any', () => {
+    const activations = (construction: ConstructionKind, ...layers: Layer[]): string[] =>
+      stagesOf({ inputShape: [3], inputSteps: [], layers }, construction).map(
+        (stage) => stage.network.univariateActivation.kind,
+      );
+    const [tanh, none] = [denseLayer(3, 3, [activationStep({ kind: 'tanh' })]), denseLayer(3, 3)];
+    expect(activations('L+1', tanh, none)).toEqual(['tanh']);
+    expect(activations('L+1', none, tanh)).toEqual(['identity']);
+    expect(activations('2L', none, tanh, none)).toEqual(['identity', 'tanh', 'tanh']);
   });
 
   it('takes pixels for channels where the input is flattened first, and knows which are read', () => {

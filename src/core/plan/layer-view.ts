@@ -5,7 +5,6 @@
  * position, so that one copy of a channel serves all its positions; any other dense layer has one tap. In all three cases
  * weight (j, i, t) is element (j·channels + i)·taps + t of the layer's weights.
  */
-import type { Activation } from '../network/activation.ts';
 import type { Convolution, Layer, Network } from '../network/network.ts';
 import { networkShapes, type Shape, stepShape, tapCount, windowPositions } from '../network/shapes.ts';
 
@@ -42,18 +41,6 @@ export function layerViews(network: Network): LayerView[] {
     before = shapeBeforeFlatten(shapes.layers[index]?.linear ?? [], layer);
     return view;
   });
-}
-
-/**
- * Returns the activation that stands in source layer 1: the one of the first target layer, or the identity; for a stage the one it
- * names.
- */
-export function firstActivation(
-  network: Network & { readonly univariateActivation?: Activation },
-): Activation {
-  if (network.univariateActivation !== undefined) return network.univariateActivation;
-  for (const step of network.layers[0]?.steps ?? []) if (step.kind === 'activation') return step.activation;
-  return { kind: 'identity' };
 }
 
 function viewOf(layer: Layer, input: Shape): LayerView {

@@ -14,7 +14,7 @@ import { type BiasPlan, planBias } from './bias-plan.ts';
 import { type BlockChoice, type BlockOption, chooseBlock, sizeLadder } from './block-size.ts';
 import { chooseFirstGain } from './first-gain.ts';
 import { joinPlans } from './join-plans.ts';
-import { firstActivation, type LayerView, layerViews } from './layer-view.ts';
+import { type LayerView, layerViews } from './layer-view.ts';
 import { groupSlope, type LayerPlan, type Mode, type Plan, type SignGroups } from './plan.ts';
 import type { ProbeSpec } from './probe.ts';
 import { rowBudget } from './row-budget.ts';
@@ -140,7 +140,7 @@ function isWholeWithin(value: number, low: number, high: number): boolean {
 
 function settingOf({ network, firstLayer, possible }: Stage, options: PlanOptions): Setting {
   const views = layerViews(network);
-  const activation = firstActivation(network);
+  const activation = network.univariateActivation;
   const epsilon = options.mode === 'exact' ? 0 : options.epsilon;
   const declared = stepsInterval(network.inputSteps, options.inputRange);
   const first = network.layers[0];

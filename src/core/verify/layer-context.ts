@@ -2,7 +2,7 @@
  * What checking the rows of one ticket layer needs: the reference weights, the meaning of each mask bit, the constants' values,
  * and intervals of what the target's neurons can give over the declared input box.
  */
-import { type Activation, type Interval, linearisation, remainderRange } from '../network/activation.ts';
+import { type Interval, linearisation, remainderRange } from '../network/activation.ts';
 import { hull, type LayerIntervals, networkIntervals } from '../network/intervals.ts';
 import type { Network } from '../network/network.ts';
 import {
@@ -12,9 +12,9 @@ import {
   deeperConstants,
   univariateConstants,
 } from '../plan/constants.ts';
-import { firstActivation, type LayerView, layerViews } from '../plan/layer-view.ts';
+import { type LayerView, layerViews } from '../plan/layer-view.ts';
 import { groupSlope } from '../plan/plan.ts';
-import { constructionOf, type Stage, stagesOf } from '../plan/stage.ts';
+import { constructionOf, type Stage, type StageNetwork, stagesOf } from '../plan/stage.ts';
 import { SourceLayerReader, wholeSourceLayer } from '../source/source-network.ts';
 import { type LayerLayout, layerLayout } from '../ticket/layout.ts';
 import type { Ticket } from '../ticket/ticket.ts';
@@ -61,8 +61,7 @@ export interface UnivariateContext {
 /** Everything that is the same for all layers of one stage; a ticket of the L+1 construction is one stage (plan/stage.ts). */
 export interface TicketContext {
   readonly ticket: Ticket;
-  readonly network: Network;
-  readonly activation: Activation;
+  readonly network: StageNetwork;
   readonly views: readonly LayerView[];
   /** Intervals of what the target's layers read and give, by input channel and neuron of the stage. */
   readonly intervals: readonly LayerIntervals[];
@@ -102,7 +101,6 @@ function contextOf(whole: WholeContext, index: number): TicketContext {
   return {
     ticket: ticketStage(whole.ticket, stage),
     network,
-    activation: firstActivation(network),
     views: layerViews(network),
     intervals,
     stage,
@@ -167,7 +165,8 @@ function univariateContext(
   layout: LayerLayout,
   inputs: readonly Interval[],
 ): UnivariateContext {
-  const { ticket, activation, views } = context;
+  const { ticket, network, views } = context;
+  const activation = network.univariateActivation;
   const scale = (ticket.source.layers[0]?.gain ?? 1) / 2 ** (ticket.source.gridBits - 1);
   const taps = views[0]?.taps ?? 1;
   const remainderLow = new Float64Array(layout.elements.length);
@@ -201,13 +200,13 @@ export function edgesInto(context: TicketContext, index: number): ConstantEdge[]
   }
 }
 
-function firstConstants({ ticket, activation, views }: TicketContext): ConstantNeuron[] {
+function firstConstants({ ticket, network, views }: TicketContext): ConstantNeuron[] {
   const { constantRows, extendedInput } = ticket.univariate;
   const view = views[0];
   if (view === undefined) throw new Error('a network has at least one layer');
   const firstRow = (ticket.source.layers[0]?.rows ?? 0) - constantRows;
   const place = { source: ticket.source, sourceLayer: 0, firstRow, rowCount: constantRows };
-  return univariateConstants(place, activation, { view, isExtended: extendedInput });
+  return univariateConstants(place, network.univariateActivation, { view, isExtended: extendedInput });
 }
 
 function constantsOf(

@@ -6,7 +6,7 @@ import { sourceRowsMax } from '../limits.ts';
 import { linearisation } from '../network/activation.ts';
 import { stepsInterval } from '../network/intervals.ts';
 import type { Network } from '../network/network.ts';
-import { firstActivation, type LayerView } from '../plan/layer-view.ts';
+import type { LayerView } from '../plan/layer-view.ts';
 import { constructionOf, sourceLayerOf } from '../plan/stage.ts';
 import { SourceLayerReader, wholeSourceLayer } from '../source/source-network.ts';
 import { layerLayout } from '../ticket/layout.ts';
@@ -36,15 +36,16 @@ export function ticketFault(ticket: Ticket, target: Network, targetSha256: strin
 }
 
 /** Returns what is wrong with the shapes of one stage and with its univariate layer. The stages before it must be sound. */
-export function stageFault({ ticket, network, views, stage, whole }: TicketContext): string | null {
+export function stageFault(context: TicketContext): string | null {
+  const { ticket, views, stage, whole } = context;
   const before = whole.ticket.source.layers[stage.firstSourceLayer - 1];
   const first = whole.ticket.source.layers[stage.firstSourceLayer];
   if (before !== undefined && (first?.cols !== before.rows || first.taps !== stage.positions))
     return `source layer ${stage.firstSourceLayer + 1} has another shape than rows × ${before.rows} × ${stage.positions}`;
-  return univariateFault(ticket, network, views) ?? shapesFault(ticket, views);
+  return univariateFault(context) ?? shapesFault(ticket, views);
 }
 
-function univariateFault(ticket: Ticket, target: Network, views: readonly LayerView[]): string | null {
+function univariateFault({ ticket, network, views }: TicketContext): string | null {
   const { inputs, constantRows, extendedInput, signGroups } = ticket.univariate;
   const where = `source layer ${wholeSourceLayer(ticket.source, 1)}`;
   const layer = ticket.source.layers[0];
@@ -67,8 +68,8 @@ function univariateFault(ticket: Ticket, target: Network, views: readonly LayerV
     return `${where} extends its input, which only the first layer may`;
   if (extendedInput && ticket.source.biasInit === 'uniform')
     return 'the input is extended although the source has biases';
-  const { slopePositive, slopeNegative } = linearisation(firstActivation(target));
-  const low = stepsInterval(target.inputSteps, ticket.inputRange)[0];
+  const { slopePositive, slopeNegative } = linearisation(network.univariateActivation);
+  const low = stepsInterval(network.inputSteps, ticket.inputRange)[0];
   if (signGroups === 'any' && slopePositive !== slopeNegative)
     return `${where} has one block per weight, but its activation needs one per sign`;
   if (signGroups === 'positive' && low < 0)
