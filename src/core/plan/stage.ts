@@ -123,7 +123,6 @@ export function stageSource(
   { firstSourceLayer, network, positions }: Stage,
   copyRows: Int32Array | null,
 ): SourceNetwork {
-  if (copyRows === null && source.layers.length === network.layers.length + 1) return source;
   const [univariate, ...rest] = source.layers.slice(
     firstSourceLayer,
     firstSourceLayer + network.layers.length + 1,

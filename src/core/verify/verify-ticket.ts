@@ -2,7 +2,7 @@
  * The ticket verifier: from a ticket and its target alone, decides whether the ticket is what it claims (mathematics.md §10).
  *
  * 1. Structure: shapes, distinct rows, masks only on existing edges, an honest quantum and tolerance.
- * 2. Every block: the exact residual, from the seed, in plain TypeScript.
+ * 2. Every block: the exact residual, from the seed, in plain TypeScript or by the fast verifier (verify-rows.ts).
  * 3. Certificate: a bound of |ticket − target| over the declared input box (|ticket − quantised target| in exact mode).
  *
  * The function on data, with real activations in every layer, is checked by whoever has data (coordinator/evaluate).
@@ -135,10 +135,10 @@ class TicketWalk {
   }
 
   /** Errors of a stage's inputs: the stage before has one copy of each neuron, which gives `positions` of them. */
-  private inputErrors({ ticket, stage, views }: TicketContext): ColumnErrors {
-    if (this.before === null) return noErrors(ticket.source.layers[0]?.rows ?? 0);
-    const { low, high } = this.before;
+  private inputErrors({ stage, views }: TicketContext): ColumnErrors {
     const errors = noErrors(views[0]?.channels ?? 0);
+    if (this.before === null) return errors;
+    const { low, high } = this.before;
     for (let input = 0; input < errors.low.length; input++) {
       const neuron = Math.floor(input / stage.positions);
       errors.low[input] = low[neuron] ?? 0;

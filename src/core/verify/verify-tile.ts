@@ -1,6 +1,7 @@
 /**
- * Checks a tile's result in plain TypeScript, from the seed: what came back is believed only after this.
- * Shares no code with the kernel that solved it: its own generator (random/philox.ts), its own sums.
+ * Checks a tile's result from the seed: what came back is believed only after this. The fast verifier, where one is given, looks at a
+ * row first; what it does not pass, plain TypeScript decides. Neither shares code with the kernel that solved: each has a generator and
+ * sums of its own.
  */
 import {
   biasBlockSize,
