@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { LayerProblem, Tile, TileResult } from '../../src/core/plan/tile.ts';
 import { rowMaskBytes } from '../../src/core/plan/tile.ts';
+import { openFastVerifier } from '../../src/core/verify/fast/fast-verifier.ts';
 import { verifyTile } from '../../src/core/verify/verify-tile.ts';
 import { loadKernel } from '../../worker/kernel/kernel.ts';
 
@@ -135,6 +136,17 @@ describe('the check of a tile', () => {
     expect(reasonOf(change, (copy) => copy === 2)).toMatch(/mask bit 31/);
     reasonOf({}, (copy) => asked.push(copy) > 0);
     expect(asked).toEqual(Array.from(result.copyRows, (_, copy) => copy));
+  });
+
+  it.each([
+    ['a bias that is to be no number', problem, { ...tile, biasTargets: Float64Array.of(200, Number.NaN) }],
+    ['a tolerance that is none', { ...problem, tolerance: Number.NaN }, tile],
+  ])('refuses %s, quickly looked at or not', (_, asked, of) => {
+    for (const fast of [undefined, openFastVerifier()])
+      expect(verifyTile(asked, { tile: of, result, isChecked: () => true, fast })).toMatchObject({
+        kind: 'refused',
+        reason: expect.stringMatching(/residual (NaN, tolerance 900|-?\d+, tolerance NaN)$/),
+      });
   });
 
   it('checks shapes and rows whatever is left unchecked', () => {

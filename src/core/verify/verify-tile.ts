@@ -141,7 +141,7 @@ class RowCheck {
           sum += roundShift((groupMultipliers?.[index] ?? 1) * weight, sampleShift);
         }
         const residual = sum - (targets.targets[(groupChannels[group] ?? 0) * taps + tap] ?? 0);
-        if (Math.abs(residual) > tolerance)
+        if (!(Math.abs(residual) <= tolerance))
           return `channel ${groupChannels[group]}, tap ${tap}: residual ${residual}, tolerance ${tolerance}`;
       }
     }
@@ -162,7 +162,8 @@ class RowCheck {
     if (biasBlockSize(bias) > bias.elements.length && isSet(mask, bit + bias.elements.length))
       sum += Math.floor(bias.ownScale * this.reader.bias(row) + 0.5);
     const residual = sum - (target - Math.floor(bias.interceptScale * keptSum + 0.5));
-    if (Math.abs(residual) > bias.tolerance) return `bias: residual ${residual}, tolerance ${bias.tolerance}`;
+    if (!(Math.abs(residual) <= bias.tolerance))
+      return `bias: residual ${residual}, tolerance ${bias.tolerance}`;
     for (let spare = this.bits; spare < 8 * Math.ceil(this.bits / 8); spare++)
       if (isSet(mask, spare)) return `mask bit ${spare} stands for no edge`;
     return undefined;
