@@ -2,6 +2,7 @@
  * A tile solved a few rows at a time, so that whoever solves it can stop, rest or look at its messages in between. The result is that
  * of solving it at once: rows are tried in the same order, and every answer is unique.
  */
+import { joined } from '../src/core/format/joined.ts';
 import type { LayerProblem, Tile, TileNeuron, TileResult } from '../src/core/plan/tile.ts';
 
 /** A tile in the course of being solved. */
@@ -51,9 +52,9 @@ export class SlicedTile {
     return {
       tileId: this.tile.id,
       copyCounts: this.copyCounts,
-      copyRows: Int32Array.from(joined(this.parts.map(({ copyRows }) => copyRows))),
-      masks: joinedBytes(this.parts.map(({ masks }) => masks)),
-      misses: Int32Array.from(joined(this.parts.map(({ misses }) => misses))),
+      copyRows: Int32Array.from(this.parts.flatMap(({ copyRows }) => [...copyRows])),
+      masks: joined(this.parts.map(({ masks }) => masks)),
+      misses: Int32Array.from(this.parts.flatMap(({ misses }) => [...misses])),
     };
   }
 
@@ -79,18 +80,4 @@ export class SlicedTile {
       biasTargets: tile.biasTargets.subarray(this.index, end),
     };
   }
-}
-
-function joined(arrays: readonly Int32Array[]): number[] {
-  return arrays.flatMap((array) => [...array]);
-}
-
-function joinedBytes(arrays: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(arrays.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const array of arrays) {
-    whole.set(array, at);
-    at += array.length;
-  }
-  return whole;
 }

@@ -3,7 +3,8 @@
  *
  * Field numbers are those of onnx.proto3.
  */
-import { integerField, joined, messageField, textField } from '../../core/format/onnx/protobuf-writer.ts';
+import { joined } from '../../core/format/joined.ts';
+import { integerField, messageField, textField } from '../../core/format/onnx/protobuf-writer.ts';
 import type { TrainedLayer } from './train-mlp.ts';
 
 const float32Type = 1;

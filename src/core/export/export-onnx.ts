@@ -7,7 +7,8 @@
  *
  * Weights stand in the model itself while it stays below protobuf's 2 GiB, else in one data file beside it (external data).
  */
-import { fieldStart, integerField, joined, messageField, textField } from '../format/onnx/protobuf-writer.ts';
+import { joined } from '../format/joined.ts';
+import { fieldStart, integerField, messageField, textField } from '../format/onnx/protobuf-writer.ts';
 import { onnxBytesMax } from '../limits.ts';
 import type { ExportNetwork } from './export-layers.ts';
 import { OnnxChain } from './onnx-nodes.ts';

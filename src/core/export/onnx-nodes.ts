@@ -1,7 +1,8 @@
 /**
  * The nodes of a ticket's ONNX graph (operators of ONNX's own domain; attribute and field numbers as in onnx.proto3).
  */
-import { floatField, integerField, joined, messageField, textField } from '../format/onnx/protobuf-writer.ts';
+import { joined } from '../format/joined.ts';
+import { floatField, integerField, messageField, textField } from '../format/onnx/protobuf-writer.ts';
 import type { Activation } from '../network/activation.ts';
 import type { PoolWindow, Step } from '../network/network.ts';
 import type { ExportLayer } from './export-layers.ts';

@@ -4,7 +4,7 @@
  * records; times are 1980-01-01, so that equal contents give equal bytes.
  */
 import { crc32 } from '../format/crc32.ts';
-import { joined } from '../format/onnx/protobuf-writer.ts';
+import { joined } from '../format/joined.ts';
 import { encodeUtf8 } from '../format/utf8.ts';
 
 /** One file of the archive. */

@@ -19,6 +19,7 @@
  */
 import { failure, invariant } from '../errors.ts';
 import { safetensorsHeaderBytesMax, tensorCountMax } from '../limits.ts';
+import { joined } from './joined.ts';
 import { type JsonValue, parseJson } from './json.ts';
 import { checkedElementCount, dtypeBytes, isDtype, type Tensor } from './tensor.ts';
 import { decodeUtf8, encodeUtf8 } from './utf8.ts';
@@ -64,7 +65,7 @@ export function writeSafetensors(
   tensors: ReadonlyMap<string, Tensor>,
   metadata: ReadonlyMap<string, string> = new Map(),
 ): Uint8Array {
-  return concatenated(safetensorsParts(tensors, metadata));
+  return joined(safetensorsParts(tensors, metadata));
 }
 
 /** Returns the bytes of a safetensors file in parts; those of tensors are their own data. */
@@ -79,17 +80,6 @@ export function safetensorsParts(
     );
   const { start, order } = safetensorsStart(tensors, metadata);
   return [start, ...order.map((name) => tensors.get(name)?.data ?? new Uint8Array(0))];
-}
-
-/** Returns parts of a file as one. */
-export function concatenated(parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
-  let offset = 0;
-  for (const part of parts) {
-    bytes.set(part, offset);
-    offset += part.length;
-  }
-  return bytes;
 }
 
 /**

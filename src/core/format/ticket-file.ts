@@ -37,8 +37,9 @@ import { failure } from '../errors.ts';
 import { gridBitsMax, gridBitsMin, layerCountMax } from '../limits.ts';
 import { constructionOf, sourceLayerOf } from '../plan/stage.ts';
 import type { Ticket, TicketLayer, UnivariateTicket } from '../ticket/ticket.ts';
+import { joined } from './joined.ts';
 import { canonicalJson } from './json.ts';
-import { concatenated, readSafetensors, safetensorsParts } from './safetensors.ts';
+import { readSafetensors, safetensorsParts } from './safetensors.ts';
 import { int32Tensor, type Tensor, toInt32Array, uint8Tensor } from './tensor.ts';
 
 const metadataKey = 'tombola';
@@ -89,7 +90,7 @@ const metadataSchema = z.strictObject({
 
 /** Returns the file of a ticket; the same ticket gives the same bytes. */
 export function encodeTicket(ticket: Ticket): Uint8Array {
-  return concatenated(encodeTicketParts(ticket));
+  return joined(encodeTicketParts(ticket));
 }
 
 /** Returns the file of a ticket in parts, to be written one behind the other. Masks are not copied. */

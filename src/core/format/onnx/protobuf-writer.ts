@@ -2,6 +2,7 @@
  * Writes protobuf messages as ONNX needs them: a message is its fields one after the other, a field a key (number·8 + wire type) and a
  * value. Wire types: 0 a varint, 2 a length and that many bytes (a text, raw data or a message), 5 four bytes.
  */
+import { joined } from '../joined.ts';
 import { encodeUtf8 } from '../utf8.ts';
 
 /** Returns a field that holds a whole number from 0 to 2^53. */
@@ -30,17 +31,6 @@ export function floatField(field: number, value: number): Uint8Array {
   bytes[0] = field * 8 + 5;
   new DataView(bytes.buffer).setFloat32(1, value, true);
   return bytes;
-}
-
-/** Returns the parts one after the other. */
-export function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
-  let offset = 0;
-  for (const part of parts) {
-    whole.set(part, offset);
-    offset += part.length;
-  }
-  return whole;
 }
 
 function varint(value: number): number[] {
