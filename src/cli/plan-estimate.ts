@@ -6,8 +6,7 @@
 import type { Network } from '../core/network/network.ts';
 import { type LayerView, layerViews } from '../core/plan/layer-view.ts';
 import type { Plan, UnivariatePlan } from '../core/plan/plan.ts';
-import { expectedRows } from '../core/plan/predicted-misses.ts';
-import { constructionOf } from '../core/plan/stage.ts';
+import { expectedRows, neuronsWithRows } from '../core/plan/predicted-misses.ts';
 import type { ProbeTimes } from './timed-solver.ts';
 
 /** The cost of one target layer. */
@@ -70,14 +69,11 @@ function layerEstimate(place: LayerPlace, secondsPerBlock: number | null): Layer
   const { plan, views, view, index } = place;
   const layer = plan.layers[index];
   if (layer === undefined) throw new Error(`the plan has no layer ${index}`);
-  // In the 2L construction every neuron has its row, read or not.
-  const used = constructionOf(plan) === '2L' ? undefined : views[index + 1]?.usedChannels;
   const blocksPerWeight = univariateBefore(plan, index)?.signGroups === 'both' ? 2 : 1;
   const size = view.channels * view.taps;
   const { copies: copiesWanted, misses } = expectedRows(plan, views, index);
   let blocks = 0;
-  for (let neuron = 0; neuron < view.neurons; neuron++) {
-    if (used !== undefined && used[neuron] !== 1) continue;
+  for (const neuron of neuronsWithRows(plan, views, index)) {
     const weights = view.weights.subarray(neuron * size, (neuron + 1) * size);
     const nonzero = weights.reduce((count, weight) => count + (weight === 0 ? 0 : 1), 0);
     blocks += layer.copies * (nonzero * blocksPerWeight + 1);

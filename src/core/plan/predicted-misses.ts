@@ -12,16 +12,20 @@ export interface ExpectedRows {
   readonly misses: number;
 }
 
+/** Returns the neurons of the target layer `index` that a plan has rows for, ascending; `views` are those of its network. */
+export function neuronsWithRows(plan: Plan, views: readonly LayerView[], index: number): number[] {
+  // In the 2L construction every neuron has its row, read or not.
+  const used = constructionOf(plan) === '2L' ? undefined : views[index + 1]?.usedChannels;
+  const neurons = Array.from({ length: views[index]?.neurons ?? 0 }, (_, neuron) => neuron);
+  return neurons.filter((neuron) => used === undefined || used[neuron] === 1);
+}
+
 /** Returns the rows that a plan expects of the target layer `index`; `views` are those of its network. */
 export function expectedRows(plan: Plan, views: readonly LayerView[], index: number): ExpectedRows {
   const view = views[index];
   const layer = plan.layers[index];
   if (view === undefined || layer === undefined) throw new Error(`the plan has no layer ${index}`);
-  // In the 2L construction every neuron has its row, read or not.
-  const used = constructionOf(plan) === '2L' ? undefined : views[index + 1]?.usedChannels;
-  const neurons =
-    used === undefined ? view.neurons : used.reduce((sum, flag) => sum + (flag === 1 ? 1 : 0), 0);
-  const copies = neurons * layer.copies;
+  const copies = neuronsWithRows(plan, views, index).length * layer.copies;
   return { copies, misses: copies * (1 / layer.prediction.rowSuccess - 1) };
 }
 

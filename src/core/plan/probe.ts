@@ -8,6 +8,7 @@
 import { PhiloxStream } from '../random/philox.ts';
 import { gridInteger } from '../source/source-network.ts';
 import type { Rule } from '../subset-sum/problem.ts';
+import { countBits } from './count-bits.ts';
 import type { LayerView } from './layer-view.ts';
 import type { LayerProblem, Solver, Tile, TileNeuron } from './tile.ts';
 
@@ -126,7 +127,7 @@ async function probeOnce(
   return {
     missProbability: table.mean(),
     missFactorMax: table.factorMax(),
-    meanSubsetSize: result.copyRows.length === 0 ? 0 : bitCount(result.masks) / result.copyRows.length,
+    meanSubsetSize: result.copyRows.length === 0 ? 0 : countBits(result.masks) / result.copyRows.length,
     rowSuccess: rowSuccess(bucketCounts, table, spec.blocksPerWeight),
   };
 }
@@ -249,10 +250,4 @@ function rowSuccess(bucketCounts: Int32Array, table: MissTable, blocksPerWeight:
       blocksPerWeight * counts.reduce((log, count, bucket) => log + count * (logHits[bucket] ?? 0), 0),
     );
   });
-}
-
-function bitCount(bytes: Uint8Array): number {
-  let count = 0;
-  for (let byte of bytes) for (; byte !== 0; byte &= byte - 1) count++;
-  return count;
 }

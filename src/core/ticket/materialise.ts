@@ -3,6 +3,7 @@
  * An input that is extended by a channel of ones is extended after padding, so its edges act as biases and appear as such here.
  */
 import type { Network } from '../network/network.ts';
+import { countBits } from '../plan/count-bits.ts';
 import { type MaskedLayer, maskedLayers } from './masked-layer.ts';
 import type { SparseLayer, SparseNetwork } from './sparse-layer.ts';
 import type { Ticket } from './ticket.ts';
@@ -73,13 +74,6 @@ function edgesMax({ univariate, deeperUnivariates, layers }: Ticket): number[] {
     const own = countBits(masks) + constantElements.length;
     return before === undefined ? [own] : [before.inputs.length, own];
   });
-}
-
-/** Returns how many bits are set: as many edges as a layer's masks keep, biases included. */
-function countBits(bytes: Uint8Array): number {
-  let count = 0;
-  for (let k = 0; k < bytes.length; k++) for (let byte = bytes[k] ?? 0; byte !== 0; byte &= byte - 1) count++;
-  return count;
 }
 
 /** Collects edges row by row, in arrays that have room for all of them. */
