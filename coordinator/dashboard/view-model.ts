@@ -58,9 +58,15 @@ export function paceText({ state, phase, blocksPerSecond, secondsLeft }: LiveJob
 
 /** Returns what was asked for. */
 export function optionsText(options: LiveOptions): string {
-  const { mode, epsilon, rule, copies, seed } = options;
+  const { mode, epsilon, rule, seed } = options;
   const goal = mode === 'exact' ? 'exact' : `ε = ${formatNumber(epsilon)}`;
-  return `${goal}, ${rule}, ${copies === 'auto' ? 'copies chosen by the planner' : `${copies} copies`}, seed ${seed}`;
+  return `${goal}, ${rule}, ${copiesText(options)}, seed ${seed}`;
+}
+
+/** The 2L construction makes no copies. */
+function copiesText({ construction, copies }: LiveOptions): string {
+  if (construction === '2L') return '2L construction';
+  return copies === 'auto' ? 'copies chosen by the planner' : `${copies} copies`;
 }
 
 /** Returns a layer's name. */

@@ -2,13 +2,14 @@
  * The engine: what is durable. Jobs, tile results by compare-and-set, and blobs by content. Implemented over classic-level
  * (local-engine.ts), in memory with faults for the simulator, and over NATS JetStream (nats/nats-engine.ts); one contract suite for all.
  */
+import type { JobState } from '../../src/core/live/views.ts';
 
 /** A job as it is kept. */
 export interface StoredJob {
   readonly job: string;
   /** What was asked for: options and the digest of the network blob, JSON. */
   readonly request: string;
-  readonly state: 'running' | 'done' | 'failed' | 'cancelled' | 'incomplete';
+  readonly state: JobState;
   /** Why, for every state but running and done; '' otherwise. */
   readonly reason: string;
   /** What came of it (jobs/job-result.ts), JSON; '' until it is done. */

@@ -8,6 +8,7 @@ import {
   jobStanding,
   layerFigures,
   layerStanding,
+  optionsText,
   orderedJobs,
   paceText,
   reportFigures,
@@ -110,6 +111,16 @@ describe('jobs', () => {
     expect(paceText({ ...row, blocksPerSecond: 0 })).toMatch(/no worker/);
     expect(paceText({ ...row, phase: 'verifying' })).toBe('');
     expect(paceText({ ...row, state: 'done' })).toBe('');
+  });
+
+  test('tell what was asked for: copies where there are any, the construction where it is not the usual one', () => {
+    const { options } = job;
+    if (options === null) throw new Error('the job has options');
+    expect(optionsText(options)).toBe('ε = 0.01, fewest, copies chosen by the planner, seed 1');
+    expect(optionsText({ ...options, copies: 7, construction: 'L+1' })).toMatch(/fewest, 7 copies, seed 1$/);
+    expect(optionsText({ ...options, mode: 'exact', construction: '2L' })).toBe(
+      'exact, fewest, 2L construction, seed 1',
+    );
   });
 
   test('are at 100 % only when all is done', () => {

@@ -6,6 +6,7 @@
  * Topics: `session`, who is looking; `overview`, all jobs and workers; `job`, the one that was asked for, null where there is none.
  * Times are milliseconds of the coordinator's own clock, which starts anywhere: only differences mean something.
  */
+import type { ConstructionKind } from '../plan/stage.ts';
 
 /** One line of the feed. */
 export type LiveLine =
@@ -34,7 +35,7 @@ export interface LiveOverview {
   readonly troubles: Readonly<Record<string, LiveTrouble>>;
 }
 
-/** What may become of a job; see coordinator/jobs/jobs.ts. */
+/** What may become of a job: what the engine stores (coordinator/engine/engine.ts) and the feed tells. */
 export type JobState = 'running' | 'done' | 'failed' | 'incomplete' | 'cancelled';
 
 /** A job in the list. */
@@ -127,6 +128,8 @@ export interface LiveOptions {
   readonly gridBits: number;
   readonly copies: number | 'auto';
   readonly inputRange: readonly [number, number];
+  /** L+1 where it is left out. */
+  readonly construction?: ConstructionKind;
 }
 
 /** One target layer of a job. */
