@@ -1,11 +1,10 @@
 /**
  * `--config FILE`: options in YAML or JSON under the names they have on the command line, which wins over the file.
  */
-import { parse } from 'yaml';
 import { z } from 'zod';
-import { failure, misuse } from '../core/errors.ts';
+import { misuse } from '../core/errors.ts';
 import { type RawOptions, searchOptionRows } from './option-table.ts';
-import { readInputFile } from './read-input-file.ts';
+import { readYamlFile } from './read-yaml-file.ts';
 
 const scalar = z.union([z.string(), z.number(), z.bigint()]);
 const fileSchema = z.record(z.string(), z.union([scalar, z.boolean(), z.array(scalar).min(1)]));
@@ -15,7 +14,7 @@ const fileSchema = z.record(z.string(), z.union([scalar, z.boolean(), z.array(sc
  * @throws TombolaError (misuse) when it is missing or holds an unknown key, (failure) when it is no YAML.
  */
 export function readConfigFile(path: string): RawOptions {
-  const parsed = fileSchema.safeParse(parseYaml(path));
+  const parsed = fileSchema.safeParse(readYamlFile(path, 'config file'));
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     const where = issue?.path.join('.') ?? '';
@@ -46,15 +45,4 @@ export function mergeOptions(under: RawOptions, over: RawOptions): RawOptions {
   if (over.has('epsilon')) merged.delete('exact');
   for (const [name, text] of over) merged.set(name, text);
   return merged;
-}
-
-/** Whole numbers come as bigint, so that a seed keeps all its 64 bits. */
-function parseYaml(path: string): unknown {
-  const text = new TextDecoder().decode(readInputFile(path, 'config file'));
-  try {
-    return parse(text, { intAsBigInt: true, maxAliasCount: 0 }) ?? {};
-  } catch (cause) {
-    const [line] = (cause instanceof Error ? cause.message : String(cause)).split('\n');
-    throw failure(`Cannot read config file ${path}: ${line}`, cause);
-  }
 }

@@ -12,6 +12,8 @@ import { sweepPlots } from '../../src/cli/sweep/sweep-plots.ts';
 import { sweepTable } from '../../src/cli/sweep/sweep-table.ts';
 import { writeResults } from '../../src/cli/sweep/write-results.ts';
 import { TombolaError } from '../../src/core/errors.ts';
+import { encodeNetwork } from '../../src/core/format/network-file.ts';
+import { denseLayer } from '../support/evaluation-networks.ts';
 
 const example = fileURLToPath(new URL('../../src/cli/example/', import.meta.url));
 const ready = fileURLToPath(new URL('../../src/cli/sweep/', import.meta.url));
@@ -63,6 +65,56 @@ describe('a sweep file', () => {
       '9 L+1',
       '9 2L',
     ]);
+  });
+
+  it('tells cells apart by every option that varies, whether in a list or on the command line', () => {
+    const place =
+      'options: {bias-init: [uniform, zero], seed: [1, 2]}\neach: [{}, {failure-probability: 0.1}]';
+    const cells = cellsOf(`${head}${place}\n`);
+    expect(new Set(cells.map((cell) => JSON.stringify(cell.place))).size).toBe(8);
+    expect([...new Set(cells.map((cell) => cell.place.other))]).toEqual([
+      'bias-init uniform',
+      'bias-init zero',
+      'bias-init uniform, failure-probability 0.1',
+      'bias-init zero, failure-probability 0.1',
+    ]);
+    const given = cellsOf(`${head}options: {seed: [1, 2]}\n`, { 'bias-init': 'uniform,zero' });
+    expect(given.map((cell) => cell.place.other)).toEqual([
+      'bias-init uniform',
+      'bias-init zero',
+      'bias-init uniform',
+      'bias-init zero',
+    ]);
+    const once = cellsOf(`${head}each: [{}, {input-range: '0,2'}]\n`);
+    expect(once.map((cell) => cell.place.other)).toEqual(['default', 'input-range 0,2']);
+  });
+
+  it('says nothing of options that are the same for a target', () => {
+    const targets = head.replace(
+      '[digits-mlp.onnx]',
+      '[{file: digits-mlp.onnx, name: one, mean: 0.1}, {file: digits-mlp.onnx, name: two, mean: 0.2}]',
+    );
+    const cells = cellsOf(`${targets}options: {seed: [1, 2], bias-init: zero}\n`);
+    expect(cells.map((cell) => `${cell.place.target}${cell.place.other}`)).toEqual([
+      'one',
+      'one',
+      'two',
+      'two',
+    ]);
+  });
+
+  it('refuses two targets of one name', () => {
+    const other = join(folder, 'digits-mlp.safetensors');
+    writeFileSync(
+      other,
+      encodeNetwork({ inputShape: [144], inputSteps: [], layers: [denseLayer(144, 4), denseLayer(4, 2)] }),
+    );
+    const both = (second: string) => head.replace(']', `, ${second}]`);
+    expect(() => cellsOf(both(other))).toThrow(
+      /^Cannot sweep two targets called digits-mlp: .* expected a name of its own for each/,
+    );
+    const cells = cellsOf(both(`{file: ${other}, name: other}`));
+    expect(cells.map(({ place }) => place.target)).toEqual(['digits-mlp', 'other']);
   });
 
   it.each<[string, string, RegExp]>([

@@ -66,8 +66,8 @@ export async function runSweep(run: SweepRun): Promise<CellOutcome[]> {
 }
 
 function tell(progress: Progress, outcome: CellOutcome, count: { done: number; of: number }): void {
-  const { target, seed, epsilon, construction } = outcome.cell.place;
-  const name = `${target}, ε ${epsilon}, ${construction}, seed ${seed}`;
+  const { target, seed, epsilon, construction, other } = outcome.cell.place;
+  const name = `${target}, ε ${epsilon}, ${construction}${other === '' ? '' : `, ${other}`}, seed ${seed}`;
   progress.say(
     `${count.done} of ${count.of}: ${name}${outcome.kind === 'failed' ? ` failed: ${outcome.reason}` : ''}`,
   );

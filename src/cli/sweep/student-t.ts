@@ -4,7 +4,6 @@
 export interface Estimate {
   readonly mean: number;
   readonly halfWidth: number | null;
-  readonly count: number;
 }
 
 const confidence = 0.95;
@@ -16,9 +15,9 @@ const confidence = 0.95;
 export function estimateOf(values: readonly number[]): Estimate {
   const count = values.length;
   const mean = values.reduce((sum, value) => sum + value, 0) / count;
-  if (count < 2) return { mean, halfWidth: null, count };
+  if (count < 2) return { mean, halfWidth: null };
   const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (count - 1);
-  return { mean, halfWidth: studentQuantile(count - 1) * Math.sqrt(variance / count), count };
+  return { mean, halfWidth: studentQuantile(count - 1) * Math.sqrt(variance / count) };
 }
 
 /** Returns the t for which |T| ≤ t with probability 0.95, by bisection; `freedom` is a whole number from 1. */

@@ -44,10 +44,13 @@ export interface SweepContext {
 const pathOptions = ['images', 'labels'];
 /** Options whose values hold commas of their own. */
 const commaOptions = ['mean', 'std', 'input-range'];
+/** Options that have an axis of their own; what else varies is told by the axis `other`. */
+const axisOptions = ['epsilon', 'exact', 'copies', 'rule', 'grid-bits', 'activation', 'construction', 'seed'];
 
 /**
- * Returns the cells in the order of the file, the last option running fastest; a cell that comes twice stands once.
- * @throws TombolaError when a target cannot be read or an option cannot be used.
+ * Returns the cells in the order of the file, the last option running fastest; a cell that comes twice stands once. No two cells
+ * have the same place.
+ * @throws TombolaError when a target cannot be read, an option cannot be used, or two targets have one name.
  */
 export function sweepCells(spec: SweepSpec, context: SweepContext): SweepCell[] {
   const files: SweepFiles = { targets: new Map(), digests: new Map() };
@@ -58,12 +61,48 @@ export function sweepCells(spec: SweepSpec, context: SweepContext): SweepCell[] 
     throw misuse(
       `Cannot sweep ${spec.name}: ${combined.length} cells, expected at most ${sweepCellCountMax}; leave out some values`,
     );
-  const cells = new Map<string, SweepCell>();
+  const cells = new Map<string, { readonly cell: SweepCell; readonly raw: RawOptions }>();
   for (const { target, raw } of combined) {
     const cell = cellOf(target, raw, { context, files });
-    if (!cells.has(cell.key)) cells.set(cell.key, cell);
+    if (!cells.has(cell.key)) cells.set(cell.key, { cell, raw });
   }
-  return [...cells.values()];
+  const found = [...cells.values()];
+  checkNames(found.map(({ cell }) => cell));
+  const names = otherNames(found);
+  return found.map(({ cell, raw }) => ({ ...cell, place: { ...cell.place, other: otherText(raw, names) } }));
+}
+
+/** Results are told apart by the names of their targets. */
+function checkNames(cells: readonly SweepCell[]): void {
+  const known = new Map<string, LoadedTarget>();
+  for (const { target, place } of cells) {
+    const name = JSON.stringify([place.target, place.activation]);
+    const first = known.get(name) ?? target;
+    known.set(name, first);
+    if (first.sha256 !== target.sha256)
+      throw misuse(
+        `Cannot sweep two targets called ${target.name}: ${first.path} and ${target.path} differ, expected a name of its own for each, such as {file: …, name: …}`,
+      );
+  }
+}
+
+/** Returns the options without an axis of their own in which some cells differ that are alike in all axes. */
+function otherNames(cells: readonly { readonly cell: SweepCell; readonly raw: RawOptions }[]): string[] {
+  const first = new Map<string, RawOptions>();
+  const names = new Set<string>();
+  for (const { cell, raw } of cells) {
+    const place = JSON.stringify(cell.place);
+    const alike = first.get(place) ?? raw;
+    first.set(place, alike);
+    for (const name of [...raw.keys(), ...alike.keys()])
+      if (raw.get(name) !== alike.get(name)) names.add(name);
+  }
+  return [...names].filter((name) => !axisOptions.includes(name));
+}
+
+function otherText(raw: RawOptions, names: readonly string[]): string {
+  const told = names.filter((name) => raw.has(name)).map((name) => `${name} ${raw.get(name)}`);
+  return told.length === 0 && names.length > 0 ? 'default' : told.join(', ');
 }
 
 /** What has been read already: many cells have one target and one set of images. */
@@ -130,6 +169,7 @@ function placeOf(target: SweepTarget, { plan, activation }: SearchOptions): Cell
     gridBits: String(plan.gridBits),
     activation: activation?.name ?? '',
     construction: plan.construction ?? 'L+1',
+    other: '',
     seed: plan.seed.toString(),
   };
 }

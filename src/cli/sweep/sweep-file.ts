@@ -14,14 +14,14 @@
  *   columns: [keptEdges, error]        of the table, see sweep-figures.ts
  *   beside: construction               optional: this axis goes across the table, all others down
  *
- * Every combination of target and options is a cell: one search.
+ * Every combination of target and options is a cell: one search. Options that have no column of their own in the results (axisNames)
+ * share the column `other` where they vary.
  */
 import { basename } from 'node:path';
-import { parse } from 'yaml';
 import { z } from 'zod';
-import { failure, misuse } from '../../core/errors.ts';
+import { misuse } from '../../core/errors.ts';
 import { searchOptionRows } from '../option-table.ts';
-import { readInputFile } from '../read-input-file.ts';
+import { readYamlFile } from '../read-yaml-file.ts';
 import { type FigureName, figureNames } from './sweep-figures.ts';
 
 /** Texts of one option: more than one make an axis. */
@@ -56,6 +56,7 @@ export const axisNames = [
   'gridBits',
   'activation',
   'construction',
+  'other',
   'seed',
 ] as const;
 
@@ -91,7 +92,7 @@ const fileSchema = z.strictObject({
  * @throws TombolaError (misuse) when it is missing or a key of it cannot be used, (failure) when it is no YAML.
  */
 export function readSweepFile(path: string): SweepSpec {
-  const parsed = fileSchema.safeParse(parseYaml(path));
+  const parsed = fileSchema.safeParse(readYamlFile(path, 'sweep file'));
   if (!parsed.success) throw misuse(`Cannot use sweep file ${path}: ${problemOf(parsed.error)}`);
   const { targets, options, each, ...rest } = parsed.data;
   return {
@@ -131,15 +132,4 @@ function problemOf(error: z.ZodError): string {
     return `unknown key ${JSON.stringify(issue.keys[0])}, expected name, about, targets, options, each, columns or beside`;
   const where = issue?.path.join('.') ?? '';
   return `${where === '' ? 'it' : where}: ${issue?.message ?? 'not as expected'}`;
-}
-
-/** Whole numbers come as bigint, so that a seed keeps all its 64 bits. */
-function parseYaml(path: string): unknown {
-  const text = new TextDecoder().decode(readInputFile(path, 'sweep file'));
-  try {
-    return parse(text, { intAsBigInt: true, maxAliasCount: 0 }) ?? {};
-  } catch (cause) {
-    const [line = ''] = (cause instanceof Error ? cause.message : String(cause)).split('\n');
-    throw failure(`Cannot read sweep file ${path}: ${line.replace(/:$/, '')}`, cause);
-  }
 }

@@ -10,9 +10,8 @@ export interface SweepGroup {
   readonly place: Omit<CellPlace, 'seed'>;
   /** Null where no cell has that figure. */
   readonly means: Readonly<Record<FigureName, Estimate | null>>;
-  /** Cells that are done, and that are not. */
+  /** Cells that are done. */
   readonly done: number;
-  readonly failed: number;
 }
 
 /** Returns the groups in the order of their first cells. */
@@ -27,7 +26,6 @@ export function groupCells(outcomes: readonly CellOutcome[]): SweepGroup[] {
     place: JSON.parse(key) as SweepGroup['place'],
     means: meansOf(group),
     done: group.filter(({ kind }) => kind === 'done').length,
-    failed: group.filter(({ kind }) => kind === 'failed').length,
   }));
 }
 
@@ -61,4 +59,5 @@ export const axisTitles: Readonly<Record<GroupAxis, string>> = {
   gridBits: 'grid bits',
   activation: 'activation',
   construction: 'construction',
+  other: 'other options',
 };

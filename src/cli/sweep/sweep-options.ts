@@ -1,5 +1,5 @@
 /** The options of `tombola sweep`. */
-import { dataOptions, type OptionRow, planOptions, sharedOptions } from '../option-table.ts';
+import { dataOptions, type OptionRow, planOptions, scalingOptions, sharedOptions } from '../option-table.ts';
 import { remoteSearchOptions } from '../remote/connection-options.ts';
 
 /** What the command takes for itself. */
@@ -25,6 +25,7 @@ const ownOptions: readonly OptionRow[] = [
 const cellOptions: readonly OptionRow[] = [
   ...planOptions.filter(({ name }) => name !== 'exact'),
   ...dataOptions,
+  ...scalingOptions,
   ...sharedOptions,
 ];
 

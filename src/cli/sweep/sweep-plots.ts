@@ -1,6 +1,7 @@
 /** The plots of a sweep, as SVG files that need nothing else: which there are depends on what varies and what was measured. */
 import * as Plot from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
+import { escapeMarkup } from '../report/escape-markup.ts';
 import type { FigureName } from './sweep-figures.ts';
 import { axisTitles, type GroupAxis, type SweepGroup, varyingAxes } from './sweep-groups.ts';
 
@@ -119,7 +120,7 @@ function pointsOf(groups: readonly SweepGroup[], spec: PlotSpec): Point[] {
 }
 
 function nameOf({ place }: SweepGroup, axes: readonly GroupAxis[]): string {
-  const plain: readonly GroupAxis[] = ['target', 'construction'];
+  const plain: readonly GroupAxis[] = ['target', 'construction', 'other'];
   return axes.map((axis) => (plain.includes(axis) ? '' : `${axisTitles[axis]} `) + place[axis]).join(', ');
 }
 
@@ -216,15 +217,7 @@ function legend(title: string, series: readonly string[]): string {
   const lines = series.map((name, index) => {
     const y = 38 + legendLine * index;
     const colour = colours[index % colours.length];
-    return `<circle cx="24" cy="${y}" r="4" fill="${colour}"/><text x="36" y="${y + 4}">${escapeXml(name)}</text>`;
+    return `<circle cx="24" cy="${y}" r="4" fill="${colour}"/><text x="36" y="${y + 4}">${escapeMarkup(name)}</text>`;
   });
-  return `<g text-anchor="start" fill="#222" font-size="12"><text x="18" y="20" font-size="15" font-weight="600">${escapeXml(title)}</text>${lines.join('')}</g>`;
-}
-
-function escapeXml(text: string): string {
-  return text
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replaceAll('"', '&quot;');
+  return `<g text-anchor="start" fill="#222" font-size="12"><text x="18" y="20" font-size="15" font-weight="600">${escapeMarkup(title)}</text>${lines.join('')}</g>`;
 }
