@@ -18,11 +18,11 @@ import {
   openSync,
   readdirSync,
   renameSync,
-  statSync,
   writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { failure, misuse, TombolaError } from '../core/errors.ts';
+import { makeFolder } from './make-folder.ts';
 import { systemErrorCode } from './read-input-file.ts';
 
 /** Names of the files in a run folder. */
@@ -49,24 +49,36 @@ export function createRunFolder(
   run: { readonly name: string; readonly date: Date },
 ): string {
   if (out === undefined) return createDefaultFolder(run);
-  try {
-    makeFolder(out);
-    if (readdirSync(out).length === 0) return out;
-  } catch (cause) {
-    throw folderError(out, cause);
-  }
+  if (filesIn(out).length === 0) return out;
   throw misuse(
     `Cannot search into ${out}: the folder is not empty, expected a new one; to go on with it use --resume ${out}`,
   );
 }
 
+/**
+ * Makes a folder and its parents where it is not there yet.
+ * @throws TombolaError when it cannot be made.
+ */
+export function openFolder(path: string): void {
+  try {
+    makeFolder(path);
+  } catch (cause) {
+    throw folderError(path, cause);
+  }
+}
+
+function filesIn(folder: string): string[] {
+  openFolder(folder);
+  try {
+    return readdirSync(folder);
+  } catch (cause) {
+    throw folderError(folder, cause);
+  }
+}
+
 function createDefaultFolder({ name, date }: { readonly name: string; readonly date: Date }): string {
   const stem = join('runs', `${localDay(date)}_${name.replace(/[^\p{L}\p{N}._-]+/gu, '-')}`);
-  try {
-    makeFolder(dirname(stem));
-  } catch (cause) {
-    throw folderError(dirname(stem), cause);
-  }
+  openFolder(dirname(stem));
   for (let count = 1; count <= foldersPerDayMax; count++) {
     const path = count === 1 ? stem : `${stem}-${count}`;
     try {
@@ -78,22 +90,6 @@ function createDefaultFolder({ name, date }: { readonly name: string; readonly d
     }
   }
   throw misuse(`Cannot search into ${stem}: too many runs of that name today, name a folder with --out`);
-}
-
-/**
- * Makes a folder and its parents. Node's own recursive mkdir never returns where a file system refuses new folders with ENOENT,
- * as /proc does (Node 20.20).
- */
-function makeFolder(path: string): void {
-  try {
-    mkdirSync(path);
-  } catch (cause) {
-    if (systemErrorCode(cause) === 'EEXIST' && statSync(path).isDirectory()) return;
-    const parent = dirname(path);
-    if (systemErrorCode(cause) !== 'ENOENT' || parent === path || existsSync(parent)) throw cause;
-    makeFolder(parent);
-    mkdirSync(path);
-  }
 }
 
 function localDay(date: Date): string {
@@ -177,7 +173,7 @@ function folderError(path: string, cause: unknown): unknown {
   if (code === undefined) return cause;
   if (code === 'ENOSPC' || code === 'EDQUOT')
     return failure(
-      `Cannot make the run folder ${path}: the disk is full; make room or name another --out`,
+      `Cannot make the folder ${path}: the disk is full; make room or name another --out`,
       cause,
     );
   const reasons: Readonly<Record<string, string>> = {
@@ -189,7 +185,7 @@ function folderError(path: string, cause: unknown): unknown {
     EROFS: 'the disk is read-only',
   };
   return misuse(
-    `Cannot make the run folder ${path}: ${reasons[code] ?? code}, expected a new folder; name another --out`,
+    `Cannot make the folder ${path}: ${reasons[code] ?? code}, expected a folder of your own; name another --out`,
     cause,
   );
 }

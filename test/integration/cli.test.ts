@@ -260,12 +260,7 @@ describe('bad input gives one line and an exit code', () => {
       /a part of the path is a file/,
       ['search', target, '--out', 'short.idx/x'],
     ],
-    [
-      'an output folder that cannot be',
-      2,
-      /Cannot make the run folder/,
-      ['search', target, '--out', '/proc/x'],
-    ],
+    ['an output folder that cannot be', 2, /Cannot make the folder/, ['search', target, '--out', '/proc/x']],
     [
       'an unknown key in a config file',
       2,

@@ -140,6 +140,12 @@ describe('a sweep', () => {
     expect(stderr).toContain('Go on with: npx tombola sweep small.yaml --out interrupted --threads 1');
   });
 
+  test('into a folder that cannot be made is refused at once', async () => {
+    const { code, stderr } = await runTombola(sweep('/proc/x'), folder);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/^Cannot make the folder \/proc\/x: .* name another --out\n$/);
+  });
+
   test('of no such file says which ones come with Tombola', async () => {
     const { code, stderr } = await runTombola(['sweep', 'none'], folder);
     expect(code).toBe(2);

@@ -2,7 +2,7 @@
  * `tombola sweep FILE`: the searches of a sweep file, or of one that comes with Tombola, with their table and plots. Called again it
  * goes on where it was.
  */
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { misuse } from '../../core/errors.ts';
@@ -10,8 +10,8 @@ import { poolThreadsMax } from '../../core/limits.ts';
 import type { CommandContext, Outcome } from '../command-context.ts';
 import type { RawOptions } from '../option-table.ts';
 import { numberOption, wholeNumber } from '../option-values.ts';
-import { systemErrorCode } from '../read-input-file.ts';
 import { fromHere, quote } from '../report/command-line.ts';
+import { openFolder } from '../run-folder.ts';
 import { runSweep } from '../sweep/run-sweep.ts';
 import { sweepCells } from '../sweep/sweep-cells.ts';
 import { readSweepFile } from '../sweep/sweep-file.ts';
@@ -38,7 +38,7 @@ export async function sweepCommand(
     Math.min(cellsAtATimeMax, availableParallelism());
   const cells = sweepCells(spec, { folder: raw.get('targets') ?? dirname(file), given });
   const folder = raw.get('out') ?? join('runs', `sweep-${spec.name}`);
-  makeFolder(folder);
+  openFolder(folder);
   const command = commandOf(named, raw);
   context.onInterrupt(`Go on with: ${command}`);
   context.progress.say(
@@ -72,15 +72,4 @@ function commandOf(named: string, raw: RawOptions): string {
     secret.includes(name) ? [] : text === 'true' ? [`--${name}`] : [`--${name}`, quote(text)],
   );
   return ['npx tombola sweep', quote(named), ...words].join(' ');
-}
-
-function makeFolder(folder: string): void {
-  try {
-    mkdirSync(folder, { recursive: true });
-  } catch (cause) {
-    throw misuse(
-      `Cannot sweep into ${folder}: ${systemErrorCode(cause) ?? 'it cannot be made'}, expected a folder; name another --out`,
-      cause,
-    );
-  }
 }

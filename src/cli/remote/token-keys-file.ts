@@ -4,15 +4,15 @@
  *   keys.json   {"current": {"id", "secret"}, "previous": {"id", "secret"} | null, "rotatedAtMs": number,
  *                "revoked": [{"id", "key"}…]}
  *
- * Secrets are base64url. `revoked` has the ids of tokens and of the key that was current then; a file without it is an older one. The file is for its owner alone (mode 0600). `previous` counts for a day after the rotation. A coordinator
- * that runs looks at the file every second, so neither a rotation nor a revocation needs a restart.
+ * Secrets are base64url. `revoked` has the ids of tokens and of the key that was current then; a file without it is an older one. The
+ * file is for its owner alone (mode 0600). `previous` counts for a day after the rotation. A coordinator that runs looks at the file
+ * every second, so neither a rotation nor a revocation needs a restart.
  */
 import { randomBytes } from 'node:crypto';
 import {
   closeSync,
   fsyncSync,
   linkSync,
-  mkdirSync,
   openSync,
   readFileSync,
   renameSync,
@@ -30,7 +30,9 @@ import {
   type TokenKeys,
 } from '../../../coordinator/tokens.ts';
 import { failure, misuse, TombolaError } from '../../core/errors.ts';
+import { makeFolder } from '../make-folder.ts';
 import { systemErrorCode } from '../read-input-file.ts';
+import { quote } from '../report/command-line.ts';
 
 const keySchema = z.strictObject({
   id: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/),
@@ -72,7 +74,7 @@ function readKeysFile(directory: string): StoredKeys | undefined {
     const { mode } = statSync(path);
     if (process.platform !== 'win32' && (mode & 0o077) !== 0)
       throw misuse(
-        `Cannot use ${path}: others may read it (mode ${(mode & 0o777).toString(8)}), expected 600; run chmod 600, and rotate the keys with: npx tombola token --rotate`,
+        `Cannot use ${path}: others may read it (mode ${(mode & 0o777).toString(8)}), expected 600; run chmod 600, and rotate the keys with: npx tombola token --rotate --data ${quote(directory)}`,
       );
     const { current, previous, rotatedAtMs, revoked } = fileSchema.parse(
       JSON.parse(readFileSync(path, 'utf8')),
@@ -184,7 +186,7 @@ function write(directory: string, keys: StoredKeys, publish: (partial: string, p
   const path = join(directory, keysFileName);
   const partial = `${path}.${randomBytes(6).toString('hex')}`;
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    makeFolder(directory, 0o700);
     const file = openSync(partial, 'wx', 0o600);
     try {
       writeSync(file, `${text}\n`);
