@@ -64,6 +64,15 @@ describe('the report', () => {
     expect(document.body.textContent).not.toContain('check_ticket.py');
   });
 
+  it('names the activation in every command that reads a target without one', () => {
+    const options = parseSearchOptions(new Map([['activation', 'leakyRelu:0.1']]));
+    const { document } = parseHTML(reportHtml(runOf('dense ReLU', { options })));
+    const lines = [...document.querySelectorAll('pre code')].flatMap((code) => code.textContent.split('\n'));
+    const reading = lines.filter((line) => line.includes(' --target '));
+    expect(reading).toHaveLength(3);
+    for (const line of reading) expect(line).toContain('--activation leakyRelu:0.1');
+  });
+
   it('says so where there are no residuals, no images, or no verdict', () => {
     expect(reportHtml(runOf('exact dense'))).toContain('no histogram to draw');
     expect(reportHtml(runOf('exact dense'))).toContain('No images were given');

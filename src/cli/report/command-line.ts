@@ -19,6 +19,17 @@ export function verifyCommand(files: { ticket: string; target: string }, options
   return ['npx tombola verify', quote(fromHere(files.ticket)), ...words].join(' ');
 }
 
+/** Returns the command that exports a ticket. */
+export function exportCommand(
+  files: { ticket: string; target: string },
+  { activation }: SharedOptions,
+  { format, out }: { format: string; out: string },
+): string {
+  const paths = `${quote(fromHere(files.ticket))} --target ${quote(fromHere(files.target))}`;
+  const named = activation === null ? '' : ` --activation ${quote(activation.name)}`;
+  return `npx tombola export ${paths}${named} --format ${format} --out ${quote(out)}`;
+}
+
 /** Returns a path as one would type it in this folder, where that is shorter. */
 export function fromHere(path: string): string {
   const short = relative(process.cwd(), path);

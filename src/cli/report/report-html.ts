@@ -16,7 +16,8 @@ import type { LoadedTarget } from '../load-target.ts';
 import { runFiles } from '../run-folder.ts';
 import type { SearchOptions } from '../search-options.ts';
 import { blockStatistics } from './block-statistics.ts';
-import { fromHere, quote, verifyCommand } from './command-line.ts';
+import { exportCommand, fromHere, quote, verifyCommand } from './command-line.ts';
+import { escapeMarkup } from './escape-markup.ts';
 import { layerTitle } from './layer-name.ts';
 import { imageAddress } from './png.ts';
 import { keptPlot, outputsPlot, residualPlot, widthsPlot } from './report-plots.ts';
@@ -48,7 +49,7 @@ export function reportHtml(run: ReportRun): string {
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escaped(title)}</title>
+<title>${escapeMarkup(title)}</title>
 <link rel="icon" href="data:,">
 <style>${reportStyle}</style>
 </head>
@@ -69,10 +70,10 @@ function opening({ summary, target }: ReportRun): string {
   const share = keptEdges === null ? null : keptEdges / sourceWeights;
   const accuracy = summary.accuracy.target === null ? null : summary.accuracy;
   return `<header>
-<h1>${escaped(summary.name)}</h1>
+<h1>${escapeMarkup(summary.name)}</h1>
 <p class="lead">A subnetwork of a random network of depth ${sourceDepth}, found by pruning alone, that computes what the trained network
-<code>${escaped(basename(target.path))}</code> of depth ${targetDepth} computes. No weight was trained: the ticket is a seed and one bit for each candidate edge.</p>
-<p class="verdict ${tone}">${escaped(verdict)}</p>
+<code>${escapeMarkup(basename(target.path))}</code> of depth ${targetDepth} computes. No weight was trained: the ticket is a seed and one bit for each candidate edge.</p>
+<p class="verdict ${tone}">${escapeMarkup(verdict)}</p>
 <dl class="tiles">
 ${tile('target → source depth', `${targetDepth} → ${sourceDepth}`, `${formatCount(summary.targetWeights)} trained weights that are not 0`)}
 ${tile('random weights', short(sourceWeights), `drawn from seed ${summary.seed}`)}
@@ -126,7 +127,7 @@ function search({ summary, ticket }: ReportRun): string {
 and for each copy of the neuron it belongs to, some of the source's random weights lead from the copies of one neuron to one row: a
 <em>block</em>. The search looks for a subset of the block whose sum ${goal}. A row whose blocks all have one becomes a copy of the neuron; all
 that is not chosen is pruned.</p>
-<table class="facts">${rows.map(([name, value]) => `<tr><td>${name}</td><td>${escaped(value)}</td></tr>`).join('')}</table>
+<table class="facts">${rows.map(([name, value]) => `<tr><td>${name}</td><td>${escapeMarkup(value)}</td></tr>`).join('')}</table>
 </section>`;
 }
 
@@ -216,23 +217,23 @@ function sampleFigure(
 
 function checking({ summary, ticket, target, options, folder }: ReportRun): string {
   const path = join(folder, runFiles.ticket);
-  const paths = `${quote(fromHere(path))} --target ${quote(fromHere(target.path))}`;
+  const files = { ticket: path, target: target.path };
   const numpy = [
-    `npx tombola export ${paths} --format target --out target.safetensors`,
+    exportCommand(files, options, { format: 'target', out: 'target.safetensors' }),
     `python3 test/numpy/check_ticket.py ${quote(fromHere(path))} target.safetensors`,
   ];
   // The script does not know the 2L construction.
   const isForNumpy = ticket.deeperUnivariates.length === 0;
   const commands = [
-    `npx tombola export ${paths} --format onnx --out ticket.onnx`,
+    exportCommand(files, options, { format: 'onnx', out: 'ticket.onnx' }),
     ...(isForNumpy ? numpy : []),
   ];
   return `<section>
 <h2>Check it yourself</h2>
 <p>With Tombola, from the seed and the bits alone:</p>
-<pre><code>${escaped(verifyCommand({ ticket: path, target: target.path }, options))}</code></pre>
+<pre><code>${escapeMarkup(verifyCommand(files, options))}</code></pre>
 <p>With other software: export the ticket to PyTorch, ONNX Runtime or NumPy${isForNumpy ? ', or let a short NumPy script without any of Tombola’s code rebuild the random network and check every block' : ''}.</p>
-<pre><code>${escaped(commands.join('\n'))}</code></pre>
+<pre><code>${escapeMarkup(commands.join('\n'))}</code></pre>
 <table class="facts">
 <tr><td>ticket</td><td>${formatBytes(summary.ticketBytes)}</td></tr>
 <tr><td>its SHA-256</td><td><code>${summary.ticketSha256}</code></td></tr>
@@ -264,13 +265,13 @@ function honesty({ summary }: ReportRun): string {
 }
 
 function tile(name: string, value: string, remark: string): string {
-  return `<div><dt>${escaped(name)}</dt><dd>${escaped(value)}<small>${escaped(remark)}</small></dd></div>`;
+  return `<div><dt>${escapeMarkup(name)}</dt><dd>${escapeMarkup(value)}<small>${escapeMarkup(remark)}</small></dd></div>`;
 }
 
 function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const head = header.map((text) => `<th scope="col">${escaped(text)}</th>`).join('');
+  const head = header.map((text) => `<th scope="col">${escapeMarkup(text)}</th>`).join('');
   const body = rows
-    .map((cells) => `<tr>${cells.map((cell) => `<td>${escaped(cell)}</td>`).join('')}</tr>`)
+    .map((cells) => `<tr>${cells.map((cell) => `<td>${escapeMarkup(cell)}</td>`).join('')}</tr>`)
     .join('');
   return `<div class="scroll" role="region" aria-label="layers" tabindex="0"><table><thead><tr>${head}</tr></thead><tbody>${body}</tbody></table></div>`;
 }
@@ -282,9 +283,4 @@ function errorShare({ maxAbsError, outputScale }: Summary): string {
 /** 6.79 M rather than 6,790,123. */
 function short(value: number): string {
   return value >= 1e6 ? `${formatNumber(value / 1e6)} M` : formatCount(value);
-}
-
-/** Names come from files and options. */
-function escaped(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }
