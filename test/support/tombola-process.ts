@@ -22,8 +22,9 @@ export interface Finished {
 export interface Running {
   readonly process: ChildProcess;
   /** Resolves when stderr holds the text; rejects when the command ends first. */
-  said(text: string): Promise<void>;
-  /** What it has written to stderr so far. */
+  said(text: string | RegExp): Promise<void>;
+  /** What it has written so far. */
+  stdout(): string;
   stderr(): string;
   readonly finished: Promise<Finished>;
 }
@@ -53,16 +54,16 @@ export function startTombola(
     child.once('error', reject);
     child.once('close', (code) => resolve({ code, stdout, stderr }));
   });
-  const said = (text: string): Promise<void> =>
+  const said = (text: string | RegExp): Promise<void> =>
     new Promise((resolve, reject) => {
       const look = (): void => {
-        if (stderr.includes(text)) resolve();
+        if (typeof text === 'string' ? stderr.includes(text) : text.test(stderr)) resolve();
       };
       listeners.add(look);
       look();
       finished.then(() => reject(new Error(`tombola ended without saying ${text}: ${stderr}`)), reject);
     });
-  return { process: child, said, stderr: () => stderr, finished };
+  return { process: child, said, stdout: () => stdout, stderr: () => stderr, finished };
 }
 
 /** Returns what `tombola` with these arguments leaves. */
