@@ -188,6 +188,13 @@ describe('export', () => {
     expect(Object.keys(headerOf(readFileSync(inFolder('torch.safetensors'))))).toContain('0.weight_orig');
   });
 
+  test('of the target says nothing of the source, which is not in it', async () => {
+    const { code, stdout } = await exportTicket('target', '--out', 'target.safetensors');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^ *format +target$/m);
+    expect(stdout).not.toMatch(/source|pruned/);
+  });
+
   test('replaces no file unless told to', async () => {
     writeFileSync(inFolder('kept.onnx'), 'mine');
     const refused = await exportTicket('onnx', '--out', 'kept.onnx');

@@ -67,12 +67,9 @@ export async function exportCommand(
   progress.clear();
   const report = {
     format,
-    form: network.form,
     files: files.map(({ path }, index) => ({ path, bytes: sizes[index] ?? 0 })),
-    layers: network.layers.map(({ kind, shape }) => ({ kind, shape })),
-    outputs: network.outputs === null ? null : [...network.outputs],
-    torch: isForTorch(format) ? torchSequential(network).line : null,
-    metadata: Object.fromEntries(metadata),
+    ...(format === 'target' ? nothingOfTicket : ticketParts(format, network)),
+    metadata: format === 'target' ? {} : Object.fromEntries(metadata),
   };
   context.print(context.isJson ? JSON.stringify(report, null, 2) : exportText(report));
   return 0;
@@ -130,23 +127,39 @@ function dataPath(out: string): string {
   return `${out}.data`;
 }
 
-function isForTorch(format: Format): boolean {
-  return format === 'torch' || format === 'safetensors';
-}
-
-interface ExportReport {
-  readonly format: string;
-  readonly form: string;
-  readonly files: readonly { readonly path: string; readonly bytes: number }[];
+/** What of a ticket is in a file. */
+interface TicketParts {
+  /** Null: nothing. */
+  readonly form: string | null;
   readonly layers: readonly { readonly kind: string; readonly shape: readonly number[] }[];
   readonly outputs: readonly number[] | null;
   readonly torch: string | null;
 }
 
+const nothingOfTicket: TicketParts = { form: null, layers: [], outputs: null, torch: null };
+
+function ticketParts(format: Format, network: ExportNetwork): TicketParts {
+  return {
+    form: network.form,
+    layers: network.layers.map(({ kind, shape }) => ({ kind, shape })),
+    outputs: network.outputs === null ? null : [...network.outputs],
+    torch: isForTorch(format) ? torchSequential(network).line : null,
+  };
+}
+
+function isForTorch(format: Format): boolean {
+  return format === 'torch' || format === 'safetensors';
+}
+
+interface ExportReport extends TicketParts {
+  readonly format: string;
+  readonly files: readonly { readonly path: string; readonly bytes: number }[];
+}
+
 function exportText({ format, form, files, layers, outputs, torch }: ExportReport): string {
   const rows: [string, string][] = [
     ...files.map(({ path, bytes }): [string, string] => ['written', `${path}, ${formatBytes(bytes)}`]),
-    ['format', `${format}, ${form}`],
+    ['format', form === null ? format : `${format}, ${form}`],
     ...layers.map(({ kind, shape }, index): [string, string] => [
       `source layer ${index + 1}`,
       `${kind} ${shape.map(formatCount).join(' × ')}`,
