@@ -59,17 +59,8 @@ function explain(error: unknown, args: readonly string[]): number {
     say(`Interrupted.${advice}`);
     return exitCodes.failed;
   }
-  if (error instanceof CommanderError) {
-    // Help and version have been printed by then.
-    if (error.exitCode === 0) return exitCodes.done;
-    say(
-      error.message
-        .replace(/^error: /, 'Cannot run tombola: ')
-        .replace(/\s*\n\s*/g, ' ')
-        .concat('; see tombola --help'),
-    );
-    return exitCodes.misused;
-  }
+  // Help and version have been printed by then.
+  if (error instanceof CommanderError) return exitCodes.done;
   if (error instanceof TombolaError) {
     const advice = error.kind === 'failure' ? adviceWhenInterrupted : undefined;
     say(advice === undefined ? error.message : `${error.message}. ${advice}`);

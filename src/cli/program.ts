@@ -2,7 +2,7 @@
  * The commands and their options, as commander reads them. A command is loaded when it is called: all of them together take half a
  * second, and most need little.
  */
-import { Command } from 'commander';
+import { Command, type CommanderError } from 'commander';
 import { misuse } from '../core/errors.ts';
 import { type CommandContext, type CommandProcess, commandContext, type Outcome } from './command-context.ts';
 import {
@@ -40,7 +40,8 @@ interface Adder {
 }
 
 /**
- * Returns the program. Parsing it runs a command, whose outcome goes to `report`; commander's own messages are thrown.
+ * Returns the program. Parsing it runs a command, whose outcome goes to `report`. What it cannot parse is thrown as misuse; commander's
+ * own error is thrown when it has printed what was asked for, such as help.
  */
 export function tombolaProgram(process_: CommandProcess, report: (outcome: Outcome) => void): Command {
   const program = new Command('tombola')
@@ -50,8 +51,8 @@ export function tombolaProgram(process_: CommandProcess, report: (outcome: Outco
     .version(tombolaVersion())
     // Options behind a command's own command, as in `token revoke`, are that one's.
     .enablePositionalOptions()
-    .exitOverride()
     .configureOutput({ writeErr: () => undefined });
+  program.exitOverride(thrower(program));
   const adder: Adder = {
     add: (usage, help, rows) => addOptions(program.command(usage).description(help), rows),
     run: async (command, act) => {
@@ -253,8 +254,23 @@ function addOptions(command: Command, rows: readonly OptionRow[]): Command {
   for (const { name, value, help } of rows)
     command.option(value === null ? `--${name}` : `--${name} <${value}>`, help);
   return command
+    .exitOverride(thrower(command))
     .option('--json', 'print the result as JSON')
     .option('--debug', 'print the stack of an unexpected error');
+}
+
+/** Returns how a command throws what ends it, with the help to read. */
+function thrower(command: Command): (error: CommanderError) => never {
+  return (error) => {
+    if (error.exitCode === 0) throw error;
+    const called = nameOf(command);
+    const reason = error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ');
+    throw misuse(`Cannot run ${called}: ${reason}; see ${called} --help`, error);
+  };
+}
+
+function nameOf(command: Command): string {
+  return command.parent === null ? command.name() : `${nameOf(command.parent)} ${command.name()}`;
 }
 
 /** What was given, over what the config file says. */

@@ -233,6 +233,25 @@ describe('export', () => {
 describe('bad input gives one line and an exit code', () => {
   const cases: [what: string, code: number, message: RegExp, args: string[]][] = [
     ['no target', 2, /without a target/, ['search']],
+    ['no ticket', 2, /^Cannot run tombola export: .*; see tombola export --help\n$/, ['export']],
+    [
+      'no token to revoke',
+      2,
+      /^Cannot run tombola token revoke: .*; see tombola token revoke --help\n$/,
+      ['token', 'revoke'],
+    ],
+    [
+      'a plan with images that are not there',
+      2,
+      /no such file/,
+      ['plan', target, '--images', 'absent.idx.gz'],
+    ],
+    [
+      'a dry run with images outside the range',
+      2,
+      /hold the input/,
+      ['search', target, '--dry-run', ...data, '--input-range', '0,0.5'],
+    ],
     ['an unknown command', 2, /unknown command 'find'/, ['find']],
     ['an unknown option', 2, /unknown option '--sed'/, ['search', target, '--sed', '1']],
     ['a missing file', 2, /no such file/, ['search', 'absent.onnx']],

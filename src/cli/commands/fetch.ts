@@ -17,6 +17,7 @@ import type { JobView } from '../remote/job-view.ts';
 import { fetchTicket } from '../remote/remote-search.ts';
 import { writeRunConfig } from '../run-config.ts';
 import { createRunFolder, writeDurably } from '../run-folder.ts';
+import { checkRange } from '../search-data-range.ts';
 import { parseSharedOptions, type SearchOptions } from '../search-options.ts';
 import { printSearch } from './search.ts';
 
@@ -50,6 +51,7 @@ export async function fetchCommand(job: string, raw: RawOptions, context: Comman
       `Cannot fetch job ${job} for ${target.path}: it is for another target (digest ${request.targetSha256.slice(0, 16)}…, this one has ${target.sha256.slice(0, 16)}…)`,
     );
   const data = shared.data === null ? null : loadData(shared.data, shared.scaling, target.network);
+  if (data !== null) checkRange(data.inputs, options.plan.inputRange);
   const folder = createRunFolder(raw.get('out'), { name, date: new Date() });
   if (networkFile !== null) writeDurably(folder, targetFileName, networkFile);
   const placed = networkFile === null ? target : { ...target, path: join(folder, targetFileName) };

@@ -30,7 +30,8 @@ export async function planCommand(
   context: CommandContext,
 ): Promise<Outcome> {
   const options = parseSearchOptions(raw);
-  const target = loadTarget(targetPath, options.activation?.value);
+  // What the search itself would refuse is refused here.
+  const { target } = loadSearch(targetPath, options);
   noteAssumedRange(options, context);
   const planned = await planSearch({ target, options, progress: context.progress, signal: context.signal });
   context.print(
