@@ -134,6 +134,9 @@ describe('a coordinator and two workers', () => {
       code: 0,
     });
     expect(against.stdout).toMatch(/^Verified:/m);
+    const unscaled = ['fetch', job, ...at, '--out', 'unscaled', ...data, '--scale', '1'];
+    expect(await refusal(2, unscaled)).toMatch(/hold the input .*name the right --scale/);
+    expect(existsSync(inFolder('unscaled'))).toBe(false);
     expect(await refusal(1, ['cancel', job, ...at])).toMatch(/it is done, expected a running one/);
   });
 

@@ -169,7 +169,7 @@ export class CoordinatorClient {
     });
   }
 
-  private refusal({ action, scope }: Question, status: number, body: Uint8Array): TombolaError {
+  private refusal({ action, scope, path }: Question, status: number, body: Uint8Array): TombolaError {
     const { url } = this;
     const make = `make one on the coordinator's machine with: npx tombola token --data DIR --scope ${scope}`;
     if (status === 401)
@@ -181,7 +181,9 @@ export class CoordinatorClient {
     const reason = refusalOf(body);
     if (status === 403 && reason.includes('token'))
       return misuse(`Cannot ${action} at ${url}: the token is for something else, not ${scope}; ${make}`);
-    if (status === 404 && /job/.test(action) && reason !== '')
+    if (status === 404 && path.startsWith('/api/blobs/') && reason !== '')
+      return failure(`Cannot ${action} from ${url}: it has lost it; submit the search again`);
+    if (status === 404 && path.startsWith('/api/jobs/') && reason !== '')
       return misuse(
         `Cannot ${action} at ${url}: there is no such job; npx tombola status --coordinator ${url} lists them`,
       );
