@@ -43,6 +43,15 @@ function judge(
   const paths = ['ticket', 'target'].map((name) => join(folder, `${name}.safetensors`));
   writeFileSync(paths[0] ?? '', encodeTicket(ticket));
   writeFileSync(paths[1] ?? '', encodeNetwork(sample.network));
+  return judgeFiles(paths, npz, more);
+}
+
+/** What the script says about a ticket's file and a target's. */
+function judgeFiles(
+  paths: readonly string[],
+  npz: Uint8Array | null = null,
+  more: readonly string[] = [],
+): { readonly status: number | null; readonly line: string } {
   const against = npz === null ? [] : ['--against', join(folder, 'export.npz')];
   if (npz !== null) writeFileSync(join(folder, 'export.npz'), npz);
   const script = testFile('numpy/check_ticket.py');
@@ -85,6 +94,34 @@ describe.skipIf(!hasNumpy)('NumPy', () => {
     const sample = sampleOf(samples, 'dense ReLU');
     const { ticket } = await searchInProcess(sample.network, { construction: '2L' }, await kernelSolver());
     expect(judge(sample, ticket)).toEqual({ status: 2, line: 'not checked: the 2L construction\n' });
+  });
+
+  it('tells a file that it cannot read from one that is damaged, each in one line', () => {
+    const sample = sampleOf(samples, 'dense ReLU');
+    const path = (name: string): string => join(folder, name);
+    const ticket = encodeTicket(sample.ticket);
+    writeFileSync(path('good'), ticket);
+    writeFileSync(path('target'), encodeNetwork(sample.network));
+    expect(judgeFiles([path('absent'), path('target')])).toEqual({
+      status: 2,
+      line: expect.stringMatching(/^not checked: .*No such file.*\n$/),
+    });
+    expect(judgeFiles([path('good'), folder])).toMatchObject({ status: 2 });
+    const damaged: readonly [string, Uint8Array][] = [
+      ['empty', new Uint8Array(0)],
+      ['short', ticket.subarray(0, ticket.length - 5)],
+      ['bare', new TextEncoder().encode('\x02\0\0\0\0\0\0\0[]')],
+    ];
+    for (const [name, bytes] of damaged) {
+      writeFileSync(path(name), bytes);
+      expect(judgeFiles([path(name), path('target')])).toEqual({
+        status: 1,
+        line: expect.stringMatching(/^not sound: .+\n$/),
+      });
+    }
+    writeFileSync(path('odd.npz'), 'PK\x03\x04, but no archive');
+    const against = judgeFiles([path('good'), path('target')], null, ['--against', path('odd.npz')]);
+    expect(against).toEqual({ status: 1, line: expect.stringMatching(/^not sound: .+\n$/) });
   });
 
   it('runs the networks on inputs that are given', () => {

@@ -1,7 +1,8 @@
 """Checks a Tombola ticket against its target with NumPy alone, sharing no code with Tombola.
 
     python3 check_ticket.py ticket.safetensors target.safetensors [--inputs x.npy] [--against export.npz]
-    (exit 0: sound, 1: not, 2: a ticket of the 2L construction, which this script does not check; one line in any case)
+    (exit 0: sound, 1: not, 2: not checked, since a file cannot be read or the ticket is of the 2L construction, which this script
+    does not know; one line in any case)
 
 The ticket is seed + bits (src/core/format/ticket-file.ts), the target our network file (src/core/format/network-file.ts;
 `tombola export --format target` makes one of any target).
@@ -252,14 +253,18 @@ class Checker:
         for k in range(len(self.layers)): self.layer(k)
         return f"{self.blocks} blocks within {self.meta['epsilon']}{self.difference()}{'' if self.export is None else ', export equal'}"
 
+def one_line(error):
+    telling = isinstance(error, (ValueError, OSError, NotImplementedError))
+    return " ".join((str(error) if telling else repr(error)).split())
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     for option in ("ticket", "target", "--inputs", "--against"): parser.add_argument(option)
     try:
         print("sound:", Checker(parser.parse_args()).verdict())
-    except NotImplementedError as error:
-        print("not checked:", error)
+    except (NotImplementedError, OSError, MemoryError) as error:
+        print("not checked:", one_line(error))
         sys.exit(2)
-    except (ValueError, KeyError, IndexError) as error:
-        print("not sound:", error)
+    except Exception as error:  # whatever a damaged file leads to
+        print("not sound:", one_line(error))
         sys.exit(1)
