@@ -24,7 +24,7 @@ function whyBuild() {
   return isNewer ? 'the sources have changed' : null;
 }
 
-/** Time of the newest source; about 3 ms for 150 files. */
+/** Time of the newest source. */
 function newest(folder) {
   let latest = 0;
   for (const entry of readdirSync(folder, { withFileTypes: true, recursive: true })) {
