@@ -14,22 +14,24 @@ import { GatewaySession } from '../../../dist/coordinator/gateway/gateway-sessio
 import { openLedgerShell } from '../../../dist/coordinator/gateway/ledger-shell.js';
 import { openMetrics } from '../../../dist/coordinator/gateway/metrics.js';
 import { Offences } from '../../../dist/coordinator/gateway/offences.js';
+import { provingChecks } from '../../../dist/coordinator/gateway/proving-checks.js';
 import { openSocketServer } from '../../../dist/coordinator/gateway/socket-server.js';
 import { openTileCheckPool } from '../../../dist/coordinator/gateway/tile-check-pool.js';
 import { jobSolver } from '../../../dist/coordinator/jobs/job-solver.js';
 import { ledgerStatus } from '../../../dist/coordinator/ledger.js';
-import { issueToken } from '../../../dist/coordinator/tokens.js';
+import { issueToken, newTokenKey } from '../../../dist/coordinator/tokens.js';
 import { tilesInFlightMax } from '../../../dist/src/core/limits.js';
 import { kernelDigest, loadKernel } from '../../../dist/worker/kernel/kernel.js';
+import { openPool } from '../../../dist/worker/node/pool.js';
 import { syntheticLayer } from './synthetic-layer.mjs';
 
 const job = 'bench';
 const options = JSON.parse(process.argv[2] ?? '{}');
 const directory = mkdtempSync(join(tmpdir(), 'tombola-bench-'));
 const engine = await openLocalEngine(directory);
-const checks = openTileCheckPool({ threads: 1 });
+const solver = openPool({ threads: 1 });
+const checks = provingChecks(openTileCheckPool({ threads: 1 }), solver);
 const metrics = openMetrics();
-const kernel = await loadKernel();
 const figures = { tiles: 0, blocks: 0, firstMs: null, lastMs: 0, refused: {}, acknowledged: 0, closed: {} };
 let solvedHere = 0;
 /** With `helpsLate` the coordinator solves no tile itself before it is told to. */
@@ -57,11 +59,11 @@ const shell = openLedgerShell({
   engine,
   checks,
   solver: {
-    concurrency: 1,
+    concurrency: solver.concurrency,
     solve: async (problem, tile) => {
       await mayHelp;
       solvedHere++;
-      return kernel.solveTile(problem, tile);
+      return solver.solve(problem, tile);
     },
   },
   leaseKey: () => leaseKey,
@@ -72,8 +74,9 @@ const shell = openLedgerShell({
   log,
   observer,
 });
-const keys = options.needsToken ? { current: { id: 'k1', secret: randomBytes(32) }, previous: null } : null;
-const checkAccess = accessChecker(keys);
+const ownKeys = { current: newTokenKey(), previous: null };
+const keys = options.needsToken ? ownKeys : null;
+const checkAccess = accessChecker(keys, ownKeys);
 const server = createServer({ maxHeaderSize: 8192, connectionsCheckingInterval: 5000 });
 const setting = {
   shell,
@@ -150,6 +153,7 @@ const answers = {
   /** Solves every tile again and compares it with what is stored. */
   audit: async () => {
     const layer = syntheticLayer(options.layer);
+    const kernel = await loadKernel();
     let equal = 0;
     for (let index = 0; index < options.tileCount; index++) {
       const tile = layer.tile(index);
@@ -175,6 +179,7 @@ const answers = {
     await sockets.close(1012, 'over', 500);
     server.closeAllConnections();
     await checks.close();
+    await solver.close();
     await engine.close();
     metrics.close();
     rmSync(directory, { recursive: true, force: true });

@@ -7,6 +7,7 @@ import { WebSocket } from 'ws';
 import { memoryEngine } from '../../../dist/coordinator/engine/memory-engine.js';
 import { openLedgerShell } from '../../../dist/coordinator/gateway/ledger-shell.js';
 import { silentObserver } from '../../../dist/coordinator/gateway/metrics.js';
+import { provingChecks } from '../../../dist/coordinator/gateway/proving-checks.js';
 import { localTileChecks } from '../../../dist/coordinator/gateway/tile-check-pool.js';
 import { decodeGatewayMessage, encodeMessage } from '../../../dist/src/core/protocol/codec.js';
 import { kernelDigest, loadKernel } from '../../../dist/worker/kernel/kernel.js';
@@ -55,9 +56,11 @@ const isBlamed = (kind) => kind !== 'of a job that is gone' && kind !== 'for ano
 
 async function atShell({ layer, tiles, forge, note }) {
   const engine = memoryEngine();
+  const kernel = await loadKernel();
+  const prover = { concurrency: 1, solve: async (problem, tile) => kernel.solveTile(problem, tile) };
   const shell = openLedgerShell({
     engine,
-    checks: localTileChecks(),
+    checks: provingChecks(localTileChecks(), prover),
     solver: { concurrency: 1, solve: () => Promise.reject(new Error('not here')) },
     leaseKey: () => new Uint8Array(32),
     checkOneIn: 16,

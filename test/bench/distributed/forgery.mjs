@@ -20,6 +20,7 @@ export const forgeryKinds = [
   'one bit flipped',
   "another tile's result",
   'one unit beyond the tolerance',
+  'a false miss',
   'random bytes',
   'cut short',
   'of a job that is gone',
@@ -55,6 +56,17 @@ export function forger({ layer, kernel, job, random }) {
   const rowBits = rowMaskBits(problem);
   const below = (count) => Math.floor(random() * count);
 
+  /** What an honest worker would find if the row of the first copy had no subset, which nothing but solving it again disproves. */
+  const withoutFirstCopy = (tile) => {
+    const { copyRows, misses } = solve(tile);
+    const [row] = copyRows;
+    const [first, ...others] = tile.neurons;
+    const rest = { ...first, firstRow: row + 1, rowCount: first.firstRow + first.rowCount - row - 1 };
+    const result = kernel.solveTile(problem, { ...tile, neurons: [rest, ...others] });
+    const before = misses.subarray(0, 2 * (row - first.firstRow));
+    return { ...result, misses: Int32Array.of(...before, row, 0, ...result.misses) };
+  };
+
   const makers = {
     'random masks of legal shape': (tile) => {
       const masks = Uint8Array.from(solve(tile).masks, () => below(256));
@@ -78,6 +90,7 @@ export function forger({ layer, kernel, job, random }) {
       const loose = { ...problem, tolerance: problem.tolerance + 1 };
       return message(tile, encodeResultBody(loose, tile, kernel.solveTile(loose, tile)));
     },
+    'a false miss': (tile) => message(tile, encodeResultBody(problem, tile, withoutFirstCopy(tile))),
     'random bytes': (tile) =>
       message(
         tile,
