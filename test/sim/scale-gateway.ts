@@ -47,7 +47,6 @@ export class Gateway {
   private readonly swarm: Swarm;
   private tileCount = 0;
   private resultCount = 0;
-  private readonly results = new Map<string, { job: string; tile: string }>();
   private helloSecond = -1;
   private helloCount = 0;
 
@@ -61,7 +60,6 @@ export class Gateway {
     this.epoch++;
     this.ledger = createLedger({ seed: this.epoch });
     this.busyUntil = this.swarm.clockwork.now;
-    this.results.clear();
     for (let job = 0; job < this.swarm.setting.jobs; job++) {
       this.happen({ kind: 'job-added', job: `job${job}`, priority: 0 });
       for (let tile = 0; tile < tilesInFlight; tile++) this.addTile(`job${job}`);
@@ -132,7 +130,6 @@ export class Gateway {
       case 'result': {
         const { job, tile } = message;
         const result = `r${++this.resultCount}`;
-        this.results.set(result, { job, tile });
         this.happen({ kind: 'result', session, job, tile, result, claimsMisses: false });
       }
     }
@@ -193,9 +190,6 @@ export class Gateway {
         }
         case 'tile-done':
           this.addTile(effect.job);
-          break;
-        case 'forget':
-          this.results.delete(effect.result);
           break;
         default:
           break;

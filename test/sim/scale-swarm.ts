@@ -4,7 +4,7 @@ import { type Random, randomOf } from './prng.ts';
 import { emptyTally, Gateway, type Tally } from './scale-gateway.ts';
 import { Member } from './scale-member.ts';
 
-/** Tiles: milliseconds of one thread, bytes of the body up and of the lease down, milliseconds to check on arrival and to verify in full. */
+/** Tiles: milliseconds of one thread, bytes of the body up and of the lease down, milliseconds to check on arrival. */
 export const tileKinds = {
   /** 100,000 blocks, `fewest`, n = 20, ε = 0.01: bytes bound it. */
   easy: { solveMs: 20, upBytes: 137_000, downBytes: 30_000, checkMs: 4 },

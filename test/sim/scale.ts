@@ -4,7 +4,8 @@
  *   npm run sim:scale -- --workers 10000 --gateways 1 --tile hard [--threads 4] [--seconds 60] [--jobs 4]
  *
  * Real: the ledger, the session, the codec and its bytes. Modelled: compute time of a tile, the sizes of leases and bodies, and a
- * gateway's time per message and per byte (constants below, measured on this project's own benchmarks with one core of 2.45 GHz).
+ * gateway's time per message and per byte (in scale-gateway.ts and scale-swarm.ts, measured on this project's own benchmarks with one
+ * core of 2.45 GHz).
  * First everybody connects and works; then gateway 0 is killed and comes back ten seconds later: who is back at work when?
  */
 import { parseArgs } from 'node:util';
