@@ -1,7 +1,7 @@
 /**
  * Small networks with seeded random weights that between them have every step and activation, for the forward passes.
  */
-import { type Activation, seluDefaults } from '../../src/core/network/activation.ts';
+import type { Activation } from '../../src/core/network/activation.ts';
 import type { Convolution, Dense, Layer, Network, Step } from '../../src/core/network/network.ts';
 import { PhiloxStream } from '../../src/core/random/philox.ts';
 
@@ -50,26 +50,6 @@ export function convolutionLayer(
 export function activationStep(activation: Activation): Step {
   return { kind: 'activation', activation };
 }
-
-/** Every activation, with parameters that differ from the usual ones. */
-export const everyActivation: readonly Activation[] = [
-  { kind: 'identity' },
-  { kind: 'relu' },
-  { kind: 'leakyRelu', slope: 0.3 },
-  { kind: 'elu', alpha: 1 },
-  { kind: 'elu', alpha: 0.4 },
-  { kind: 'selu', ...seluDefaults },
-  { kind: 'selu', alpha: 0.7, gamma: 1.3 },
-  { kind: 'tanh' },
-  { kind: 'sigmoid' },
-  { kind: 'softplus' },
-  { kind: 'softsign' },
-  { kind: 'gelu', form: 'erf' },
-  { kind: 'gelu', form: 'tanh' },
-  { kind: 'hardSwish' },
-  { kind: 'mish' },
-  { kind: 'silu' },
-];
 
 const relu = activationStep({ kind: 'relu' });
 const flatten: Step = { kind: 'flatten' };

@@ -4,11 +4,11 @@ import { targetPass } from '../../coordinator/evaluate/target-pass.ts';
 import { forward } from '../../src/core/network/forward.ts';
 import type { Network } from '../../src/core/network/network.ts';
 import { elementCount } from '../../src/core/network/shapes.ts';
+import { allActivations } from '../support/all-activations.ts';
 import {
   activationStep,
   convolutionLayer,
   denseLayer,
-  everyActivation,
   relativeError,
   spatialNetworks,
   uniform,
@@ -33,7 +33,7 @@ function expectedOutputs(network: Network, inputs: Float32Array): number[] {
 }
 
 describe('target pass', () => {
-  it.each(everyActivation)(
+  it.each(allActivations)(
     'has the activation $kind as the reference has it, near 0 and far away',
     async (activation) => {
       for (const scale of [1e-2, 1, 30]) {
