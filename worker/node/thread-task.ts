@@ -15,9 +15,6 @@ export interface SolveTask {
   readonly abandoned: Int32Array | null;
 }
 
-/** Everything a thread can be asked to do. Another kind of work is another member here and a case in thread.ts. */
-export type ThreadTask = SolveTask;
-
 /** What comes back for each kind of task. */
 export interface ThreadReplies {
   /** Undefined for a tile that was abandoned before its turn. */

@@ -5,14 +5,14 @@ import type { LayerProblem, TileResult } from '../../src/core/plan/tile.ts';
 import { encodeResultBody } from '../../src/core/protocol/mask-code.ts';
 import { type Kernel, loadKernel } from '../kernel/kernel.ts';
 import type { SolvedBody } from '../session-shell.ts';
-import type { SolveTask, ThreadTask } from './thread-task.ts';
+import type { SolveTask } from './thread-task.ts';
 
 let kernel: Promise<Kernel> | undefined;
 /** The kernel knows a layer by the identity of its problem, and every message brings a new object. */
 let layer: { readonly key: number; readonly problem: LayerProblem } | undefined;
 
 /** Returns the reply to a task (see ThreadReplies); its buffers are handed over, not copied. Called by piscina. */
-export async function runTask(task: ThreadTask): Promise<unknown> {
+export async function runTask(task: SolveTask): Promise<unknown> {
   switch (task.kind) {
     case 'solve':
       return handOver(await solve(task));
