@@ -102,6 +102,33 @@ describe.skipIf(!hasNats)('over a NATS server', () => {
     });
   });
 
+  it('a connection outlives servers that let nobody in for a while', async () => {
+    const own = await startNats(1);
+    closers.push(() => own.close());
+    const [server] = own.servers;
+    const restart = async (password: string): Promise<void> => {
+      await server?.kill();
+      await server?.start(password);
+    };
+    await restart('right');
+    await own.ready();
+    await expect(openNatsLink(parseNatsAddress(own.url))).rejects.toThrow(/^Cannot reach the engine/);
+    const known = await openNatsLink(parseNatsAddress(own.url.replace('//', '//tombola:right@')));
+    closers.push(() => known.close());
+    const told: string[] = [];
+    void (async () => {
+      for await (const { type } of known.connection.status()) told.push(type);
+    })();
+    const { connection } = known;
+    const hear = (type: string, count: number): Promise<void> =>
+      until(() => connection.isClosed() || told.filter((one) => one === type).length >= count);
+    await restart('other');
+    await hear('error', 3);
+    await restart('right');
+    await hear('reconnect', 1);
+    expect(connection.isClosed()).toBe(false);
+  });
+
   describe('an object', () => {
     const bytes = new Uint8Array(3 * natsPieceBytes).map((_, k) => k * k);
 

@@ -13,8 +13,8 @@ export interface NatsServer {
   readonly address: string;
   /** Base URL of its monitoring port. */
   readonly monitor: string;
-  /** Starts it over what it has on its disk. */
-  start(): Promise<void>;
+  /** Starts it over what it has on its disk; with a password only for who is `tombola` and knows it. */
+  start(password?: string): Promise<void>;
   /** kill -9; resolves when it is gone. */
   kill(): Promise<void>;
   /** Its process; undefined while it does not run. */
@@ -61,8 +61,7 @@ export async function startNats(count: 1 | 3, { syncs = true } = {}): Promise<Na
         ? ''
         : `cluster { name: c, listen: "127.0.0.1:${route}", routes: ${JSON.stringify(routes)} }`,
     ];
-    writeFileSync(file, lines.join('\n'));
-    return serverOf({ name, file, client, monitor });
+    return serverOf({ name, file, lines, client, monitor });
   });
   const ready = async (): Promise<void> => {
     for (const server of servers) await whenHealthy(server);
@@ -88,13 +87,21 @@ function canSync(): boolean {
   return major > 2 || (major === 2 && minor >= 10);
 }
 
-function serverOf(options: { name: string; file: string; client: number; monitor: number }): NatsServer {
+function serverOf(options: {
+  name: string;
+  file: string;
+  lines: readonly string[];
+  client: number;
+  monitor: number;
+}): NatsServer {
   let child: ChildProcess | undefined;
   return {
     name: options.name,
     address: `127.0.0.1:${options.client}`,
     monitor: `http://127.0.0.1:${options.monitor}`,
-    start: async () => {
+    start: async (password) => {
+      const login = password === undefined ? [] : [`authorization { user: tombola, password: ${password} }`];
+      writeFileSync(options.file, [...options.lines, ...login].join('\n'));
       child = spawn(binary, ['-c', options.file], { stdio: 'ignore' });
       const started = child;
       await new Promise((resolve, reject) => {

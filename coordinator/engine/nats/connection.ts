@@ -31,6 +31,8 @@ const portDefault = 4222;
 const requestMs = 2500;
 /** A connection that has been silent for three of these is given up. */
 const pingMs = 10_000;
+/** A server that was killed while it let us in is not waited for any longer: the others may be up. */
+const connectMs = 5000;
 const reconnectMs = 500;
 const flushMsMax = 500;
 
@@ -78,6 +80,9 @@ export async function openNatsLink({ servers, user, password, isEncrypted }: Nat
       servers: [...servers],
       name: 'tombola',
       maxReconnectAttempts: -1,
+      // Else two refusals close the connection for good, and servers under load give them ("authentication timeout").
+      ignoreAuthErrorAbort: true,
+      timeout: connectMs,
       reconnectTimeWait: reconnectMs,
       pingInterval: pingMs,
       ...(user === undefined ? {} : { user, pass: password ?? '' }),
