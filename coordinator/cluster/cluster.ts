@@ -36,6 +36,7 @@ import { type NatsLink, openNatsLink, parseNatsAddress } from '../engine/nats/co
 import { type NatsEngine, openNatsEngine } from '../engine/nats/nats-engine.ts';
 import { checkServers, monitorsOf } from '../engine/nats/server-check.ts';
 import { type Signals, signalsOf } from '../engine/nats/signals.ts';
+import { checkStream } from '../engine/nats/streams.ts';
 import { openWorkStream, type WorkStream } from '../engine/nats/work-stream.ts';
 import type { Adoption } from '../gateway/adoption.ts';
 import type { Log } from '../gateway/log.ts';
@@ -65,6 +66,20 @@ export interface ClusterOptions {
   readonly ackMs?: number;
   readonly claimMs?: number;
   readonly auditMs?: number;
+}
+
+/**
+ * Asks the servers whether they keep what they acknowledge, before anything is written to them. Returns the monitors that did not
+ * answer; null: none is to be asked.
+ * @throws TombolaError (misuse) when they cannot be relied on.
+ */
+export async function checkEngine({
+  address,
+  replicas,
+  monitors,
+}: Pick<ClusterOptions, 'address' | 'replicas' | 'monitors'>): Promise<readonly string[] | null> {
+  const { servers } = parseNatsAddress(address);
+  return monitors === null ? null : checkServers({ monitors: monitors ?? monitorsOf(servers), replicas });
 }
 
 /** What a gateway shares with the others. */
@@ -97,11 +112,10 @@ export const stateBucket = 'tombola-state';
  * @throws TombolaError (misuse) when they cannot be relied on, (failure) when they cannot be reached.
  */
 export async function openCluster(options: ClusterOptions, log: Log): Promise<Cluster> {
-  const { replicas, monitors } = options;
-  const address = parseNatsAddress(options.address);
-  if (monitors === null) log('engine-unchecked', { servers: address.servers.join(',') });
-  else await checkServers({ monitors: monitors ?? monitorsOf(address.servers), replicas });
-  const cluster = new NatsCluster(await openNatsLink(address), options, log);
+  const silent = await checkEngine(options);
+  if (silent === null) log('engine-unchecked', {});
+  else if (silent.length > 0) log('engine-trouble', { reason: `no answer from ${silent.join(', ')}` });
+  const cluster = new NatsCluster(await openNatsLink(parseNatsAddress(options.address)), options, log);
   const endMs = nowMs() + natsOpenMsMax;
   try {
     for (;;) {
@@ -171,6 +185,7 @@ class NatsCluster implements Cluster {
     // Where the servers do not answer, nobody is to wait for them.
     this.closers.unshift(() => waitAtMost(closeMsMax, engine.close()));
     const cells = await openCells(link, { bucket: stateBucket, replicas, onTrouble });
+    await checkStream(link, `KV_${stateBucket}`, replicas);
     const work = await openWorkStream(link, { replicas, ackMs });
     const signals = signalsOf(link);
     const leaseKeys = await LeaseKeys.open(cells);

@@ -17,10 +17,17 @@ export interface GatewayListOptions {
 
 const prefix = 'gateway.';
 
+/** The last word of a gateway. */
+interface Seen {
+  readonly url: string;
+  readonly seenAt: number;
+  readonly revision: number;
+}
+
 /** Follows who is up, and says that we are. */
 export class GatewayList {
   private readonly options: GatewayListOptions;
-  private readonly seen = new Map<string, { readonly url: string; readonly seenAt: number }>();
+  private readonly seen = new Map<string, Seen>();
   private url: string | undefined;
   private timer: ReturnType<typeof setInterval> | undefined;
   private stop: () => void = () => undefined;
@@ -35,7 +42,10 @@ export class GatewayList {
     this.stop = await cells.watch(`${prefix}*`, (key, cell) => {
       const name = key.slice(prefix.length);
       if (cell === null) this.seen.delete(name);
-      else this.seen.set(name, { url: new TextDecoder().decode(cell.value), seenAt: nowMs() });
+      else {
+        const url = new TextDecoder().decode(cell.value);
+        this.seen.set(name, { url, seenAt: nowMs(), revision: cell.revision });
+      }
     });
   }
 
@@ -45,6 +55,7 @@ export class GatewayList {
     const say = (): void => {
       const { cells, gateway } = this.options;
       cells.put(prefix + gateway, new TextEncoder().encode(url)).catch(() => undefined);
+      this.sweep();
     };
     say();
     this.timer = setInterval(say, gatewaySilentMs / 3);
@@ -63,6 +74,14 @@ export class GatewayList {
       ([name, { seenAt }]) => name !== gateway && now - seenAt < gatewaySilentMs,
     );
     return [...new Set(live.map(([, { url }]) => url))].filter((url) => url !== this.url);
+  }
+
+  /** Removes the cells of gateways that died, by their last word that we know of: who comes next takes every cell for one that is up. */
+  private sweep(): void {
+    const { cells, gateway, nowMs } = this.options;
+    for (const [name, { seenAt, revision }] of this.seen)
+      if (name !== gateway && nowMs() - seenAt > 4 * gatewaySilentMs)
+        cells.remove(prefix + name, revision).catch(() => undefined);
   }
 
   async close(): Promise<void> {

@@ -4,13 +4,14 @@
  * the tile's result was committed. Without workers it gives everything back.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { feedGraceMs, feedPullMax } from '../../src/core/limits.ts';
+import { closeMsMax, feedGraceMs, feedPullMax } from '../../src/core/limits.ts';
 import { ProtocolError } from '../../src/core/protocol/protocol-error.ts';
 import type { NatsEngine } from '../engine/nats/nats-engine.ts';
 import type { Signals } from '../engine/nats/signals.ts';
 import type { Delivery, WorkStream } from '../engine/nats/work-stream.ts';
 import type { LedgerPort, TileFate } from '../jobs/ledger-port.ts';
 import type { LedgerStatus } from '../ledger.ts';
+import { waitAtMost } from '../wait-at-most.ts';
 import { DamagedItem, type ItemReader } from './work-item.ts';
 import { type DeadTileNotice, deadTileTopic } from './work-port.ts';
 
@@ -92,7 +93,8 @@ export class WorkFeed {
   async close(): Promise<void> {
     this.isClosed = true;
     clearInterval(this.timer);
-    await this.loop;
+    // It may be asking servers that are away.
+    await waitAtMost(closeMsMax, this.loop);
     this.giveBackAll();
     // Removed tiles settle in microtasks.
     await delay(0);
@@ -122,7 +124,7 @@ export class WorkFeed {
     let taken = 0;
     for (const priority of [...new Set(jobs.map((job) => job.priority))].sort((a, b) => b - a)) {
       const equals = jobs.filter((job) => job.priority === priority);
-      for (let index = 0; index < equals.length && taken < room; index++) {
+      for (let index = 0; index < equals.length && taken < room && !this.isClosed; index++) {
         const next = equals[(index + this.turn) % equals.length];
         const share = Math.ceil((room - taken) / (equals.length - index));
         if (next !== undefined) taken += await this.pull(next.job, share);

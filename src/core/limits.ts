@@ -151,7 +151,7 @@ export const natsPieceBytes = 1 << 18;
 export const natsWritesMax = 128;
 /** Milliseconds that one commit goes on trying while NATS elects a leader (3 to 5 s were seen). */
 export const natsCommitMsMax = 15_000;
-/** Milliseconds that a coordinator waits for NATS servers when it starts: all of them may be starting too. */
+/** Milliseconds that a coordinator that starts waits for NATS servers it has reached: they may be electing a leader. */
 export const natsOpenMsMax = 60_000;
 /** Milliseconds between two attempts to follow what changes in NATS, at most: the time for which a revoked key may still be good. */
 export const natsWatchRetryMsMax = 30_000;

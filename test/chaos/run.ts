@@ -22,7 +22,7 @@ import { gatewayDeath, gatewayKills } from './nats/gateways.ts';
 import { makeJobs } from './nats/jobs.ts';
 import { gatewayLoad } from './nats/load.ts';
 import { pausedCoordinator, pausedWorker } from './pauses.ts';
-import { sameBytes } from './same-bytes.ts';
+import { oneCoordinator, sameBytes } from './same-bytes.ts';
 import { secondOwner } from './second-owner.ts';
 
 const { values } = parseArgs({
@@ -66,12 +66,13 @@ if (values.cluster || values['cluster-gateways']) {
   const jobs = await makeJobs(first);
   const kills = Number(values.kills ?? 20);
   const common = { jobs, seed: first, onStep: onCycle };
+  await scenario('one coordinator with its own engine', () => oneCoordinator(jobs));
   await scenario('one gateway over NATS', () => gatewayKills({ ...common, gateways: 1, kills: 0 }));
   await scenario('three gateways over NATS', () => gatewayKills({ ...common, gateways: 3, kills }));
   await scenario("a gateway's death", () => gatewayDeath(jobs));
 }
 if (values.cluster || values['cluster-load'])
-  await scenario('load of one gateway and of two', async () => gatewayLoad(await makeJobs(first)));
+  await scenario('load of one gateway and of two', async () => gatewayLoad(await makeJobs(first, 800)));
 if (values.kills !== undefined && !isShared) {
   const [kills, seed, workers] = [Number(values.kills), Number(values.seed), Number(values.workers)];
   await scenario('kills', () => killCycles({ kills, seed, workers, onCycle }));

@@ -16,6 +16,13 @@ export async function sameBytes(): Promise<Readonly<Record<string, string>>> {
   };
 }
 
+/** Returns the digest of the ticket that one coordinator with two workers gives for each job; throws where one is wrong. */
+export async function oneCoordinator(jobs: readonly ChaosJob[]): Promise<{ tickets: readonly string[] }> {
+  const tickets: string[] = [];
+  for (const job of jobs) tickets.push(await run(2, job, 0));
+  return { tickets };
+}
+
 /** @param kills so many processes at random; −1: only the coordinator, in the middle. */
 async function run(workers: number, job: ChaosJob, kills: number): Promise<string> {
   const random = randomOf(kills, 'same-bytes');

@@ -12,13 +12,12 @@ import { openResultStream } from '../../coordinator/engine/nats/result-stream.ts
 import { checkServers, monitorsOf } from '../../coordinator/engine/nats/server-check.ts';
 import { openWorkStream, type WorkStream } from '../../coordinator/engine/nats/work-stream.ts';
 import { leaseToken } from '../../coordinator/tokens.ts';
-import { natsBlobGraceMs, natsPieceBytes } from '../../src/core/limits.ts';
+import { followSharedKeys } from '../../src/cli/remote/shared-token-keys.ts';
+import { gatewaySilentMs, natsBlobGraceMs, natsPieceBytes } from '../../src/core/limits.ts';
 import { ageNatsBlob } from '../support/nats-place.ts';
-import { hasNats, type NatsServers, natsVersion, startNats } from '../support/nats-servers.ts';
+import { hasNats, isRecentNats, type NatsServers, startNats } from '../support/nats-servers.ts';
 
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
-/** Whether the server is one that coordinators rely on. */
-const isRecent = (natsVersion ?? '2.9').localeCompare('2.10.23', undefined, { numeric: true }) >= 0;
 
 /** Resolves once it is so; looks again whenever something may have happened. */
 async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
@@ -243,6 +242,25 @@ describe.skipIf(!hasNats)('over a NATS server', () => {
       await b.close();
       await until(() => a.others().length === 0);
     });
+
+    it('is rid of who died without a word, also for who comes later', async () => {
+      const clock = { nowMs: 0 };
+      const open = async (gateway: string): Promise<GatewayList> => {
+        const list = new GatewayList({ cells, gateway, nowMs: () => clock.nowMs });
+        closers.push(() => list.close());
+        await list.open();
+        return list;
+      };
+      await cells.put('gateway.dead', bytesOf('ws://dead'));
+      const first = await open('first');
+      await until(() => first.others().length === 1);
+      clock.nowMs = 5 * gatewaySilentMs;
+      first.announce('ws://first');
+      await until(async () => (await cells.read('gateway.dead')) === undefined);
+      const second = await open('second');
+      await until(() => second.others().length > 0);
+      expect(second.others()).toEqual(['ws://first']);
+    });
   });
 
   describe('the keys of leases', () => {
@@ -347,7 +365,7 @@ describe.skipIf(!hasNats)('over a NATS server', () => {
       expect(await work.find('job', 'held')).toBeUndefined();
     });
 
-    it.skipIf(!isRecent)(
+    it.skipIf(!isRecentNats)(
       'is not there for a job that is not open, and forgets one that is closed',
       async () => {
         const work = await queue();
@@ -394,12 +412,15 @@ describe.skipIf(!hasNats)('over a NATS server', () => {
     });
   });
 
-  it.skipIf(!isRecent)('relies on servers that sync, and are as many as replicas are wanted', async () => {
-    await checkServers({ monitors: nats.monitors, replicas: 1 });
-    await expect(checkServers({ monitors: nats.monitors, replicas: 3 })).rejects.toThrow(
-      /^Cannot keep 3 replicas: the NATS cluster has 1 server.*--engine-replicas 1/,
-    );
-  });
+  it.skipIf(!isRecentNats)(
+    'relies on servers that sync, and are as many as replicas are wanted',
+    async () => {
+      await checkServers({ monitors: nats.monitors, replicas: 1 });
+      await expect(checkServers({ monitors: nats.monitors, replicas: 3 })).rejects.toThrow(
+        /^Cannot keep 3 replicas: the NATS cluster has 1 server.*--engine-replicas 1/,
+      );
+    },
+  );
 
   it('refuses to rely on servers that cannot be asked, or do not sync', async () => {
     const [monitor = ''] = nats.monitors;
@@ -409,9 +430,18 @@ describe.skipIf(!hasNats)('over a NATS server', () => {
     );
     const lazy = await startNats(1, { syncs: false });
     closers.push(() => lazy.close());
-    await expect(checkServers({ monitors: lazy.monitors, replicas: 1 })).rejects.toThrow(
-      isRecent ? /power failure loses.*sync_interval: always/ : /its version is .*expected 2\.10\.23/,
+    const reason = isRecentNats
+      ? /power failure loses.*sync_interval: always/
+      : /its version is .*expected 2\.10\.23/;
+    await expect(checkServers({ monitors: lazy.monitors, replicas: 1 })).rejects.toThrow(reason);
+    // Nor are keys written there.
+    const engine = { address: lazy.url, replicas: 1, monitors: lazy.monitors };
+    await expect(followSharedKeys(engine, { isNeeded: true, onTrouble: () => undefined })).rejects.toThrow(
+      reason,
     );
+    const own = await openNatsLink(parseNatsAddress(lazy.url));
+    closers.unshift(() => own.close());
+    expect(await own.manager.streams.names().next()).toEqual([]);
   });
 
   it('refuses streams with fewer replicas than wanted', async () => {

@@ -39,6 +39,9 @@ export const natsVersion: string | undefined = versionOf();
 
 /** Whether tests with NATS servers can run; says so where not. */
 export const hasNats: boolean = natsVersion !== undefined;
+/** Whether it is one that coordinators rely on. */
+export const isRecentNats: boolean =
+  (natsVersion ?? '2.9').localeCompare('2.10.23', undefined, { numeric: true }) >= 0;
 if (!hasNats)
   console.log('Tests with NATS are skipped: there is no nats-server here (apt-get install nats-server)');
 

@@ -1,5 +1,14 @@
 /** Keys of tokens in a coordinator's data directory. */
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -34,6 +43,19 @@ test('keys are made once, for their owner alone, and leave nothing else behind',
   expect(statSync(path()).mode & 0o777).toBe(0o600);
   expect(readdirSync(directory)).toEqual(['keys.json']);
 });
+
+test.skipIf(process.getuid?.() !== 0)(
+  'keys that root makes or changes are their coordinator’s all the same',
+  () => {
+    const nobody = 65_534;
+    chownSync(directory, nobody, nobody);
+    for (const change of [makeTokenKeys, rotateTokenKeys]) {
+      change(directory);
+      const { uid, gid } = statSync(path());
+      expect([uid, gid]).toEqual([nobody, nobody]);
+    }
+  },
+);
 
 test('a token outlives one rotation and not two', () => {
   const token = issue(makeTokenKeys(directory));

@@ -4,6 +4,8 @@
  *   version          2.10.23 or later: earlier ones have no `sync_interval: always`, or fix less about replicas that disagree
  *   sync_interval    `always`: by default a server syncs its disk every two minutes, and a power failure loses what it acknowledged
  *   servers          as many as replicas are wanted, each of them asked: what one of three forgets, two remember only if they sync
+ *
+ * A server that is down cannot be asked: it is looked at when a coordinator starts while it is up, and most have to be.
  */
 import { z } from 'zod';
 import { misuse } from '../../../src/core/errors.ts';
@@ -31,13 +33,18 @@ export function monitorsOf(servers: readonly string[]): string[] {
   return servers.map((server) => `http://${server.replace(/:\d+$/, '')}:${monitorPort}`);
 }
 
-/** Resolves if the servers can be relied on. @throws TombolaError (misuse) with the first reason why not, and what to do. */
-export async function checkServers({ monitors, replicas }: ServerCheck): Promise<void> {
+/**
+ * Resolves if the servers can be relied on, with the monitors that did not answer: the smaller part of a cluster may be down.
+ * @throws TombolaError (misuse) with the first reason why not, and what to do.
+ */
+export async function checkServers({ monitors, replicas }: ServerCheck): Promise<readonly string[]> {
   const names = new Set<string>();
+  const silent = new Map<string, unknown>();
   let clusterSize = 1;
   for (const monitor of monitors) {
-    const server = await ask(monitor, 'varz', varzSchema);
-    const { meta_cluster: cluster } = await ask(monitor, 'jsz', jszSchema);
+    const answers = await asked(monitor).catch((error: unknown) => void silent.set(monitor, error));
+    if (answers === undefined) continue;
+    const [server, { meta_cluster: cluster }] = answers;
     const name = `${server.server_name} at ${monitor}`;
     clusterSize = Math.max(clusterSize, cluster?.cluster_size ?? 1);
     names.add(server.server_name);
@@ -54,14 +61,21 @@ export async function checkServers({ monitors, replicas }: ServerCheck): Promise
         `Cannot rely on NATS server ${name}: a power failure loses what it acknowledged in the last two minutes, expected jetstream { sync_interval: always } in its configuration; ${orElse}`,
       );
   }
+  const [firstError] = silent.values();
+  if (2 * names.size <= clusterSize && firstError !== undefined) throw firstError;
   if (clusterSize < replicas)
     throw misuse(
       `Cannot keep ${replicas} replicas: the NATS cluster has ${clusterSize} server${clusterSize === 1 ? '' : 's'}, expected at least ${replicas}; add servers, or accept fewer with --engine-replicas ${clusterSize}`,
     );
-  if (names.size < clusterSize)
+  if (names.size + silent.size < clusterSize)
     throw misuse(
       `Cannot rely on a NATS cluster of ${clusterSize} servers of which only ${names.size} were asked (${[...names].join(', ')}), expected all: name the monitoring ports of all with --engine-monitor; ${orElse}`,
     );
+  return [...silent.keys()];
+}
+
+function asked(monitor: string): Promise<[z.infer<typeof varzSchema>, z.infer<typeof jszSchema>]> {
+  return Promise.all([ask(monitor, 'varz', varzSchema), ask(monitor, 'jsz', jszSchema)]);
 }
 
 const orElse = 'to use it all the same, for development, give --engine-unchecked';

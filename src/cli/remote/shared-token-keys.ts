@@ -5,6 +5,7 @@
 import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { checkEngine } from '../../../coordinator/cluster/cluster.ts';
 import { keysConflict, openSharedKeys, type SharedKeys } from '../../../coordinator/cluster/shared-keys.ts';
 import { systemErrorCode } from '../read-input-file.ts';
 import type { EngineOptions } from './engine-options.ts';
@@ -16,11 +17,15 @@ export interface KeysFolder {
   close(): Promise<void>;
 }
 
-/** Returns a folder that follows the engine's keys, which are made first if they have to be there. */
+/**
+ * Returns a folder that follows the engine's keys, which are made first if they have to be there.
+ * @throws TombolaError (misuse) when the engine cannot be relied on: before anything is written to it.
+ */
 export async function followSharedKeys(
   options: EngineOptions,
   { isNeeded, onTrouble }: { readonly isNeeded: boolean; readonly onTrouble: (reason: string) => void },
 ): Promise<KeysFolder> {
+  await checkEngine(options);
   const shared = await openSharedKeys({ ...options, onTrouble });
   const directory = mkdtempSync(join(tmpdir(), 'tombola-keys-'));
   try {

@@ -11,6 +11,7 @@
 import { randomBytes } from 'node:crypto';
 import {
   closeSync,
+  fchownSync,
   fsyncSync,
   linkSync,
   openSync,
@@ -190,6 +191,11 @@ function write(directory: string, keys: StoredKeys, publish: (partial: string, p
     const file = openSync(partial, 'wx', 0o600);
     try {
       writeSync(file, `${text}\n`);
+      // Made by root (sudo tombola token …) it is still the coordinator's, whose directory this is.
+      if (process.getuid?.() === 0) {
+        const { uid, gid } = statSync(directory);
+        fchownSync(file, uid, gid);
+      }
       fsyncSync(file);
     } finally {
       closeSync(file);

@@ -9,7 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type Random, randomOf } from '../../sim/prng.ts';
 import { jobStatus } from '../../support/job-client.ts';
 import { openNatsEngineAt } from '../../support/nats-place.ts';
-import { type NatsServers, startNats } from '../../support/nats-servers.ts';
+import { isRecentNats, type NatsServers, startNats } from '../../support/nats-servers.ts';
 import type { NodeProcess } from '../../support/node-process.ts';
 import { startEntry } from '../cluster.ts';
 import { type ChaosJob, checkTicket, submit, tileBlocks } from '../jobs.ts';
@@ -36,7 +36,8 @@ export class Swarm {
     const { nats } = this;
     const known = this.urls[index];
     const port = known === undefined ? 0 : Number(new URL(known).port);
-    const cluster = { address: nats.url, replicas: nats.servers.length, monitors: null, ...timing };
+    const monitors = isRecentNats ? nats.monitors : null;
+    const cluster = { address: nats.url, replicas: nats.servers.length, monitors, ...timing };
     for (let attempt = 1; ; attempt++) {
       const gateway = startEntry('coordinator-entry.mjs', { directory: '', tileBlocks, port, cluster });
       this.gateways[index] = gateway;
@@ -156,6 +157,8 @@ export async function gatewayKills(options: {
     const acknowledged = await swarm.checkStore();
     const midJobKills = acknowledgedAt.filter((count) => count < acknowledged).length;
     const seconds = (performance.now() - startMs) / 1000;
+    if (midJobKills < options.kills / 2)
+      throw new Error(`HOLLOW: ${midJobKills} of ${options.kills} kills came before the jobs were done`);
     return { gateways: options.gateways, kills, midJobKills, tickets, acknowledged, seconds };
   } finally {
     await swarm.close();
@@ -208,7 +211,15 @@ export async function gatewayDeath([job]: readonly [ChaosJob, ...ChaosJob[]]): P
     read: (times) => Math.min(...times),
   });
   const releasedSeconds = await afterDeath(job, { withWorker: true, read: (times) => Math.max(...times) });
-  return { workersBackSeconds, releasedSeconds, ackSeconds: timing.ackMs / 1000 };
+  const ackSeconds = timing.ackMs / 1000;
+  // Without any acknowledgement the times are infinite.
+  if (!(workersBackSeconds > 0 && workersBackSeconds <= 15))
+    throw new Error(`LATE: a worker was back at work after ${workersBackSeconds} s, expected 15 at most`);
+  if (!(releasedSeconds > 0 && releasedSeconds <= ackSeconds + 5))
+    throw new Error(
+      `LATE: tiles were leased again after ${releasedSeconds} s, expected ${ackSeconds + 5} at most`,
+    );
+  return { workersBackSeconds, releasedSeconds, ackSeconds };
 }
 
 async function afterDeath(

@@ -1,7 +1,10 @@
 /** The jobs of the scenarios with several gateways. */
 import { type ChaosJob, makeJob } from '../jobs.ts';
 
-/** Returns three jobs of some four hundred tiles each. */
-export async function makeJobs(seed: number): Promise<readonly [ChaosJob, ChaosJob, ChaosJob]> {
-  return [await makeJob(seed, 400), await makeJob(seed + 1, 400), await makeJob(seed + 2, 400)];
+/** Returns three jobs of a tile for each hidden neuron, and some. */
+export async function makeJobs(
+  seed: number,
+  hidden = 400,
+): Promise<readonly [ChaosJob, ChaosJob, ChaosJob]> {
+  return [await makeJob(seed, hidden), await makeJob(seed + 1, hidden), await makeJob(seed + 2, hidden)];
 }

@@ -4,6 +4,7 @@
  * at its limit where each has a machine of its own.
  */
 import { readFileSync } from 'node:fs';
+import { whenJob } from '../../support/job-client.ts';
 import { startNats } from '../../support/nats-servers.ts';
 import { type ChaosJob, checkTicket, submit } from '../jobs.ts';
 import { Swarm } from './gateways.ts';
@@ -22,10 +23,10 @@ export interface LoadReport {
 }
 
 /** Tiles until everything is compiled, and tiles that are measured. */
-const warmUpCount = 400;
-const measuredCount = 700;
+const warmUpCount = 800;
+const measuredCount = 1200;
 
-/** Runs jobs of 1,200 tiles or more with one gateway and with two, two workers each time. */
+/** Runs jobs of 2,400 tiles or more with one gateway and with two, two workers each time. */
 export async function gatewayLoad(jobs: readonly ChaosJob[]): Promise<{ one: LoadReport; two: LoadReport }> {
   return { one: await loadOf(jobs, 1), two: await loadOf(jobs, 2) };
 }
@@ -48,6 +49,8 @@ async function loadOf(jobs: readonly ChaosJob[], gateways: number): Promise<Load
       swarm.startWorker(index);
     }
     swarm.urls.splice(0, swarm.urls.length, ...urls);
+    // What planning costs is not a result's.
+    for (const id of ids) await whenJob(urls[0] ?? '', id, ({ phase }) => phase === 'solving');
     while (swarm.acknowledged().size < warmUpCount) await new Promise((resolve) => setTimeout(resolve, 5));
     const of = {
       gateways: pidsOf(swarm.gateways.map((gateway) => gateway?.child.pid)),
