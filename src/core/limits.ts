@@ -64,6 +64,12 @@ export const evaluationBatchBytesMax = 1 << 26;
 /** Bytes of the dense weights that a forward pass makes at a time: small enough to stay near the caches (9.7 s against 14 s with 32 MiB). */
 export const evaluationWeightBytesMax = 1 << 22;
 
+/**
+ * Bytes of the fast verifier of one thread: a row of some 2^24 edges, all of them candidates; below 2^31, where its addresses turn
+ * negative. Longer rows are left to the readable verifier.
+ */
+export const fastVerifierBytesMax = 2 ** 30;
+
 /** Threads of one solver pool: more than any machine has cores, fewer than would exhaust its memory. */
 export const poolThreadsMax = 1024;
 

@@ -1,6 +1,7 @@
 /** The fast verifier says nothing that the readable one does not: same verdicts on rows, same sums to the last bit. */
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { fastVerifierBytesMax } from '../../src/core/limits.ts';
 import type { PlanOptions } from '../../src/core/plan/make-plan.ts';
 import {
   type LayerProblem,
@@ -11,6 +12,7 @@ import {
 } from '../../src/core/plan/tile.ts';
 import type { Ticket } from '../../src/core/ticket/ticket.ts';
 import { openFastVerifier } from '../../src/core/verify/fast/fast-verifier.ts';
+import { RowModule, type RowShape } from '../../src/core/verify/fast/row-module.ts';
 import { layerContext, ticketContext } from '../../src/core/verify/layer-context.ts';
 import { ReadableRows, type RowSums, type RowsSubject } from '../../src/core/verify/row-sums.ts';
 import { verifyRows } from '../../src/core/verify/verify-rows.ts';
@@ -189,6 +191,38 @@ describe('the fast verifier of tiles', () => {
       }),
       { numRuns: 3 },
     );
+  });
+
+  it('leaves a layer whose areas are too much memory to the readable one, and takes the next', () => {
+    const module = new RowModule();
+    const shape: RowShape = {
+      seed: 1n,
+      gridBits: 8,
+      sourceLayer: 1,
+      rows: 9,
+      rowElements: 64,
+      elements: Int32Array.from({ length: 64 }, (_, element) => element),
+      blockStarts: Int32Array.of(0, 32, 64),
+      multipliers: null,
+    };
+    const ofSpreads = (edges: number, channels: number): RowShape => ({ ...shape, spreads: { edges, channels } });
+    // Sums of bytes on both sides of what the module may have, of 2^31 and of 2^32; the last row is 2^30 bytes long.
+    for (const large of [
+      ofSpreads(fastVerifierBytesMax / 32, 1),
+      ofSpreads(1, fastVerifierBytesMax / 32),
+      ofSpreads(2 ** 26, 2),
+      ofSpreads(2 ** 27, 2 ** 27),
+      ofSpreads(2 ** 31 - 1, 2 ** 31 - 1),
+      { ...shape, rowElements: 2 ** 31 - 64 },
+    ]) {
+      expect(module.setUp(large, large)).toBe(false);
+      expect(module.isSetUpFor(large)).toBe(false);
+      expect(module.exports.memory.buffer.byteLength).toBeLessThan(2 ** 20);
+      const small = { ...shape };
+      expect(module.setUp(small, small)).toBe(true);
+      module.mask.fill(255);
+      expect([module.exports.checkRow(0), module.report[0]]).toEqual([0, 64]);
+    }
   });
 });
 

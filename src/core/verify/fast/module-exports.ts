@@ -12,13 +12,14 @@ interface AreaVariable {
 export interface ModuleExports {
   readonly memory: { readonly buffer: ArrayBuffer };
   reserveLayer(
+    bytesMax: number,
     bits: number,
     rowElements: number,
     weightBits: number,
     blocks: number,
     entries: number,
     channels: number,
-  ): void;
+  ): number;
   setStream(seed: bigint, stream: bigint, gridBits: number, rowElements: number): void;
   setBlocks(withMultipliers: number, divisor: number, largestResidual: number): void;
   setErrors(

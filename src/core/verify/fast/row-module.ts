@@ -4,6 +4,7 @@
  * without the readable verifier.
  */
 import { decodeBase64 } from '../../format/decode-base64.ts';
+import { fastVerifierBytesMax } from '../../limits.ts';
 import { verifierModule } from './generated/verifier-bytes.ts';
 import type { ModuleExports } from './module-exports.ts';
 
@@ -77,7 +78,9 @@ export class RowModule {
     const bits = elements.length;
     const blocks = blockStarts.length - 1;
     const weightBits = blockStarts[blocks] ?? 0;
-    exports.reserveLayer(bits, rowElements, weightBits, blocks, spreads?.edges ?? 0, spreads?.channels ?? 0);
+    const { edges = 0, channels = 0 } = spreads ?? {};
+    const max = fastVerifierBytesMax;
+    if (exports.reserveLayer(max, bits, rowElements, weightBits, blocks, edges, channels) === 0) return false;
     const stream = BigInt(2 * shape.sourceLayer);
     exports.setStream(shape.seed, stream, shape.gridBits, rowElements);
     this.write(

@@ -40,19 +40,19 @@ let slopeNegative: f64 = 0;
 export function reserveBlocks(bits: i32, blocks: i32): void {
   weightBits = bits;
   blockCount = blocks;
-  blocksOfBits = reserve(<usize>bits << 2);
-  multipliers = reserve(<usize>bits << 2);
-  targets = reserve((<usize>blocks + 1) << 3);
-  sums = reserve((<usize>blocks + 1) << 3);
+  blocksOfBits = reserve(<u64>bits << 2);
+  multipliers = reserve(<u64>bits << 2);
+  targets = reserve((<u64>blocks + 1) << 3);
+  sums = reserve((<u64>blocks + 1) << 3);
   report = reserve(128);
 }
 
 /** Makes room for what errors are measured with. */
 export function reserveSpreads(entries: i32, channels: i32): void {
-  spreadsOfBits = reserve(<usize>weightBits << 2);
-  edgeSpreads = reserve(<usize>entries << 5);
-  inputSpreads = reserve(<usize>channels << 5);
-  channelsOfBlocks = reserve(<usize>blockCount << 2);
+  spreadsOfBits = reserve(<u64>weightBits << 2);
+  edgeSpreads = reserve(<u64>entries << 5);
+  inputSpreads = reserve(<u64>channels << 5);
+  channelsOfBlocks = reserve(<u64>blockCount << 2);
 }
 
 /** Says how samples are made and blocks judged: half and divisor of the rounding shift, divisor 1 for none. */

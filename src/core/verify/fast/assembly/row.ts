@@ -32,18 +32,18 @@ let numbers: usize = 0;
 export function reserveRow(bits: i32, rowElements: i32): void {
   bitCount = bits;
   maskWords = (bits + 63) >> 6;
-  const padded = <usize>maskWords << 6;
-  mask = reserve(<usize>maskWords << 3);
+  const padded = <u64>maskWords << 6;
+  mask = reserve(padded >> 3);
   elements = reserve(padded << 2);
   kept = reserve(padded << 2);
   weights = reserve(padded << 2);
   keys = reserve(keyBytes);
-  const touched = (<usize>rowElements + 14) >> 3;
+  const touched = (<u64>rowElements + 14) >> 3;
   places = reserve(touched << 2);
-  placesEnd = places + (touched << 2);
+  placesEnd = places + <usize>(touched << 2);
   placeBase = 1;
   // No more blocks are drawn than bits are set, nor than there are.
-  const drawn = (min(touched, padded) + 3) & ~(<usize>3);
+  const drawn = (min(touched, padded) + 3) & ~(<u64>3);
   counters = reserve(drawn << 3);
   numbers = reserve(drawn << 5);
 }
