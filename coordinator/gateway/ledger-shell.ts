@@ -194,9 +194,18 @@ class Shell {
   happen(event: LedgerEvent): void {
     this.events.push(event);
     if (this.events.length > 1) return;
-    for (let next = this.events[0]; next !== undefined; next = this.events[0]) {
-      for (const effect of apply(this.ledger, this.options.nowMs(), next)) this.carryOut(effect);
-      this.events.shift();
+    try {
+      for (let next = this.events[0]; next !== undefined; next = this.events[0]) {
+        for (const effect of apply(this.ledger, this.options.nowMs(), next)) this.carryOut(effect);
+        this.events.shift();
+      }
+    } catch (error) {
+      // Our bug. The ledger stands still at this event, so the process has to end, also where a caller catches what it called.
+      this.options.log('broken', { reason: reasonOf(error) });
+      queueMicrotask(() => {
+        throw error;
+      });
+      throw error;
     }
   }
 

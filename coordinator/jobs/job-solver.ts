@@ -3,7 +3,12 @@
  * So a ticket is made of nothing that has not been read back.
  */
 import { failure } from '../../src/core/errors.ts';
-import { tileReadAttemptsMax, tilesCheckedAtATimeMax, tilesInFlightMax } from '../../src/core/limits.ts';
+import {
+  tileReadAttemptsMax,
+  tilesCheckedAtATimeMax,
+  tilesInFlightMax,
+  tilesPerJobMax,
+} from '../../src/core/limits.ts';
 import type { LayerProblem, Solver, Tile, TileResult } from '../../src/core/plan/tile.ts';
 import { layerProblemDigest } from '../../src/core/plan/tiles.ts';
 import { verifyTile } from '../../src/core/verify/verify-tile.ts';
@@ -45,13 +50,17 @@ export function committedTileStore({
 /**
  * Returns the solver of a construction that resumes. It is asked only for tiles without a usable result, so whatever may lie under
  * the tile's id is dropped first.
- * Its promises reject with {@link DeadTile}, with the signal's reason, or with StoreTrouble.
+ * Its promises reject with {@link DeadTile}, with the signal's reason, with StoreTrouble, or with TombolaError (failure) where the
+ * construction has more tiles to solve than a ledger takes.
  */
 export function jobSolver(tiles: JobTiles): Solver {
+  const count = tileCounter();
   return {
     concurrency: tilesInFlightMax,
-    solve: (problem, tile) =>
-      solveThrough(tiles, { problem, tile, hasRemains: tiles.committed.has(tile.id) }),
+    solve: async (problem, tile) => {
+      count();
+      return solveThrough(tiles, { problem, tile, hasRemains: tiles.committed.has(tile.id) });
+    },
   };
 }
 
@@ -64,15 +73,29 @@ export function repairingSolver(
   tiles: JobTiles,
   { verifier, onRepair }: { verifier: JobVerifier; onRepair: () => void },
 ): Solver {
+  const count = tileCounter();
   return {
     concurrency: tilesCheckedAtATimeMax,
     solve: async (problem, tile) => {
       tiles.signal.throwIfAborted();
       const kept = await readTile(tiles, problem, tile);
       if (kept !== undefined && (await verifier.tile(problem, tile, kept)) === null) return kept;
+      count();
       onRepair();
       return solveThrough(tiles, { problem, tile, hasRemains: true });
     },
+  };
+}
+
+/** Returns what counts a tile that the ledger has to keep until the construction ends, and throws at one too many. */
+function tileCounter(): () => void {
+  let tileCount = 0;
+  return () => {
+    tileCount++;
+    if (tileCount > tilesPerJobMax)
+      throw failure(
+        `Cannot solve another tile in this run: it has asked for ${tilesPerJobMax}, expected no more; run it again to go on from those that are solved, or with fewer --copies`,
+      );
   };
 }
 

@@ -28,16 +28,13 @@ export function addJob(ledger: Ledger, event: Extract<LedgerEvent, { kind: 'job-
 export function addTiles(ledger: Ledger, event: Extract<LedgerEvent, { kind: 'tiles-added' }>): void {
   const job = ledger.jobs.get(event.job);
   if (job === undefined) return;
-  invariant(
-    job.tiles.size + event.tiles.length <= ledger.settings.tilesPerJobMax,
-    'jobs stay within tilesPerJobMax',
-  );
   for (const { tile: name, blocks } of event.tiles) {
     const known = job.tiles.get(name);
     if (known !== undefined) {
       reopenTile(ledger, known);
       continue;
     }
+    invariant(job.tiles.size < ledger.settings.tilesPerJobMax, 'jobs stay within tilesPerJobMax');
     const tile: TileRecord = {
       job,
       tile: name,

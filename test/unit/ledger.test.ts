@@ -2,6 +2,19 @@ import { describe, expect, test } from 'vitest';
 import type { LedgerEffect } from '../../coordinator/ledger.ts';
 import { deskOf, granted, kinds, refusal } from '../support/ledger-desk.ts';
 
+describe('the tiles of a job', () => {
+  test('are at most tilesPerJobMax, and those it has may still be asked for again', () => {
+    const desk = deskOf(2, { tilesPerJobMax: 2 });
+    desk.join('a');
+    const { result } = desk.verified('a', 'j0');
+    desk.happen({ kind: 'stored', result, outcome: 'new' });
+    desk.happen({ kind: 'tiles-added', job: 'j', tiles: [{ tile: 'j0', blocks: 10 }] });
+    expect(desk.status().jobs[0]?.counts).toMatchObject({ open: 2, done: 0 });
+    const another = { kind: 'tiles-added', job: 'j', tiles: [{ tile: 'j2', blocks: 10 }] } as const;
+    expect(() => desk.happen(another)).toThrow(/tilesPerJobMax/);
+  });
+});
+
 describe('a result', () => {
   test('is verified, stored and only then acknowledged', () => {
     const desk = deskOf(1);
