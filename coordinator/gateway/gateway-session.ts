@@ -223,11 +223,15 @@ export class GatewaySession {
       this.end(1000, 'bye');
       return;
     }
-    if (message.kind === 'want' && this.transport.bufferedBytes() > bufferedBytesForGrants) {
-      this.deferredSlots = message.slots;
-      return;
-    }
-    this.setting.shell.receive(session, message);
+    if (message.kind === 'want') this.want(message.slots);
+    else this.setting.shell.receive(session, message);
+  }
+
+  /** A full socket is granted nothing, also of what was asked for before. */
+  private want(slots: number): void {
+    const isFull = this.transport.bufferedBytes() > bufferedBytesForGrants;
+    this.deferredSlots = isFull ? slots : undefined;
+    this.setting.shell.receive(this.origin.session, { kind: 'want', slots: isFull ? 0 : slots });
   }
 
   private greet(hello: Hello): void {

@@ -79,7 +79,7 @@ export const logTextLengthMax = 300;
 export const helloMsMax = 5000;
 /** Between two pings of a gateway; a socket that has not answered the one before is cut. */
 export const pingMs = 15_000;
-/** Bytes waiting in a gateway's socket from which on the peer is granted nothing. */
+/** Bytes waiting in a gateway's socket from which on what the peer asks for has to wait. */
 export const bufferedBytesForGrants = 1 << 20;
 /** Bytes waiting in a gateway's socket above which it is cut when they have not drained below for bufferedMsMax. */
 export const bufferedBytesMax = 1 << 22;
