@@ -6,10 +6,9 @@
  */
 import { randomInt } from 'node:crypto';
 import type { Solver } from '../../src/core/plan/tile.ts';
-import type { Result, TileName, WorkerMessage } from '../../src/core/protocol/messages.ts';
+import type { Refused, Result, TileName, WorkerMessage } from '../../src/core/protocol/messages.ts';
 import type { BodyForm } from '../../src/core/protocol/transport.ts';
 import type { Engine } from '../engine/engine.ts';
-import { bodyOf } from '../engine/stored-result.ts';
 import type { LedgerPort, TileFate, TileWork } from '../jobs/ledger-port.ts';
 import { apply, createLedger, type Ledger, type LedgerEffect, type LedgerEvent } from '../ledger.ts';
 import { type Adoption, isAdoptable } from './adoption.ts';
@@ -18,8 +17,9 @@ import { type GrantMaker, grantMaker } from './grant-maker.ts';
 import type { Log } from './log.ts';
 import type { ShellObserver } from './metrics.ts';
 import type { Peer } from './peer.ts';
-import { PendingResults } from './pending-results.ts';
+import { PendingResults, troubleRetryMs } from './pending-results.ts';
 import { reasonOf } from './reason-of.ts';
+import { type ResultDesk, solveHere, storeResult, verifyResult } from './result-steps.ts';
 import type { TileCheckPool } from './tile-check-pool.ts';
 
 /** What a shell works with; whoever made these closes them. */
@@ -62,12 +62,10 @@ export interface LedgerShell {
   settled(): Promise<void>;
 }
 
-type Refusal = Extract<LedgerEffect, { kind: 'refuse' }>;
+type RefuseEffect = Extract<LedgerEffect, { kind: 'refuse' }>;
 
 /** A job that plans asks for its first tiles within seconds. */
 const unaskedRetryMs = 10_000;
-/** Results that could not be checked or stored are sent again after this time. */
-const troubleRetryMs = 5000;
 
 /** Returns a shell around a fresh ledger. */
 export function openLedgerShell(options: LedgerShellOptions): LedgerShell {
@@ -95,6 +93,7 @@ class Shell {
   private readonly tiles = new AskedTiles();
   private readonly peers = new Map<string, Peer>();
   private readonly results = new PendingResults();
+  private readonly desk: ResultDesk;
   /** Checks, commits and solutions under way. */
   private readonly work = new Set<Promise<void>>();
   /** The first one is being applied. */
@@ -104,6 +103,8 @@ class Shell {
   constructor(options: LedgerShellOptions) {
     this.options = options;
     this.grants = grantMaker(options.leaseKey);
+    const { tiles, results } = this;
+    this.desk = { ...options, tiles, results, happen: (event) => this.happen(event) };
   }
 
   addJob(job: string, priority: number): void {
@@ -210,33 +211,29 @@ class Shell {
   }
 
   private receiveResult(session: string, message: Result): void {
-    const adoption = this.adoptionOf(message);
-    const peer = this.peers.get(session);
-    if (peer !== undefined && adoption !== undefined && isAdoptable(adoption, peer, message))
-      this.start(adoption.adopt(message.job, message.tile).then(() => this.take(session, message)));
-    else this.take(session, message);
-  }
-
-  private take(session: string, message: Result): void {
     const { job, tile, body } = message;
-    const { observer } = this.options;
     if (!this.results.hasRoomFor(body.length)) {
-      observer.refused('quota');
       const reason = 'the coordinator has too many results to check; send it again later';
-      this.peers
-        .get(session)
-        ?.send({ kind: 'refused', job, tile, code: 'quota', reason, retryMs: troubleRetryMs });
-      return;
-    }
-    const work = this.tiles.find({ job, tile });
-    if (work !== undefined && work.problemDigest !== message.spec) {
-      observer.refused('spec');
-      const reason = `the result is for layer ${message.spec}, expected ${work.problemDigest}`;
-      this.peers.get(session)?.send({ kind: 'refused', job, tile, code: 'spec', reason, retryMs: 0 });
+      this.refuse(session, { job, tile, code: 'quota', reason, retryMs: troubleRetryMs });
       return;
     }
     const result = this.results.keep({ sizeBytes: body.length, body, value: undefined });
-    observer.received(body.length);
+    const adoption = this.adoptionOf(message);
+    const peer = this.peers.get(session);
+    if (peer !== undefined && adoption !== undefined && isAdoptable(adoption, peer, message))
+      this.start(adoption.adopt(job, tile).then(() => this.take(session, message, result)));
+    else this.take(session, message, result);
+  }
+
+  private take(session: string, { job, tile, spec, body }: Result, result: string): void {
+    const work = this.tiles.find({ job, tile });
+    if (work !== undefined && work.problemDigest !== spec) {
+      this.results.forget(result);
+      const reason = `the result is for layer ${spec}, expected ${work.problemDigest}`;
+      this.refuse(session, { job, tile, code: 'spec', reason, retryMs: 0 });
+      return;
+    }
+    this.options.observer.received(body.length);
     const claimsMisses = this.peers.get(session)?.workerKind === 'volunteer';
     this.happen({ kind: 'result', session, job, tile, result, claimsMisses });
   }
@@ -248,10 +245,10 @@ class Shell {
         this.grant(effect);
         return;
       case 'verify':
-        this.start(this.verify(effect));
+        this.start(verifyResult(this.desk, effect));
         return;
       case 'store':
-        this.start(this.store(effect));
+        this.start(storeResult(this.desk, effect));
         return;
       case 'acknowledge': {
         const { session, job, tile, outcome } = effect;
@@ -260,13 +257,14 @@ class Shell {
         return;
       }
       case 'refuse':
-        effect.code === 'unknown-tile' ? this.start(this.answerUnknown(effect)) : this.refuse(effect);
+        if (effect.code === 'unknown-tile') this.start(this.answerUnknown(effect));
+        else this.refuseForLedger(effect);
         return;
-      case 'cancel':
-        this.peers
-          .get(effect.session)
-          ?.send({ kind: 'beat', cancel: [{ job: effect.job, tile: effect.tile }] });
+      case 'cancel': {
+        const { session, job, tile } = effect;
+        this.peers.get(session)?.send({ kind: 'beat', cancel: [{ job, tile }] });
         return;
+      }
       case 'slow':
         this.options.adoption?.tellQuarantine(this.nameOf(effect.session), effect.retryMs);
         this.peers.get(effect.session)?.send({ kind: 'slow', retryMs: effect.retryMs });
@@ -275,7 +273,7 @@ class Shell {
         this.peers.get(effect.session)?.disconnect(effect.reason);
         return;
       case 'solve-here':
-        this.start(this.solveHere(effect));
+        this.start(solveHere(this.desk, effect));
         return;
       case 'tile-done':
         this.settle(effect, { kind: 'done' });
@@ -292,21 +290,25 @@ class Shell {
     }
   }
 
-  private refuse({ session, job, tile, code, reason, retryMs }: Refusal): void {
-    this.options.observer.refused(code);
+  private refuseForLedger({ session, job, tile, code, reason, retryMs }: RefuseEffect): void {
     this.options.log('result-refused', { worker: this.nameOf(session), job, tile, code, reason });
-    this.peers.get(session)?.send({ kind: 'refused', job, tile, code, reason, retryMs });
+    this.refuse(session, { job, tile, code, reason, retryMs });
+  }
+
+  private refuse(session: string, refusal: Omit<Refused, 'kind'>): void {
+    this.options.observer.refused(refusal.code);
+    this.peers.get(session)?.send({ kind: 'refused', ...refusal });
   }
 
   /**
    * After a restart a worker may come with results before their job has asked for them, or for tiles that were committed and never
    * acknowledged: neither is to be solved again.
    */
-  private async answerUnknown(refusal: Refusal): Promise<void> {
+  private async answerUnknown(refusal: RefuseEffect): Promise<void> {
     const { session, job, tile } = refusal;
-    if (!this.options.isRunning(job)) return this.refuse(refusal);
+    if (!this.options.isRunning(job)) return this.refuseForLedger(refusal);
     const stored = await this.options.engine.readResult(job, tile).catch(() => undefined);
-    if (stored === undefined) return this.refuse({ ...refusal, retryMs: unaskedRetryMs });
+    if (stored === undefined) return this.refuseForLedger({ ...refusal, retryMs: unaskedRetryMs });
     this.options.observer.acknowledged('duplicate');
     this.peers.get(session)?.send({ kind: 'committed', job, tile, outcome: 'duplicate' });
   }
@@ -329,77 +331,6 @@ class Shell {
       return work === undefined ? [] : [{ lease, work }];
     });
     for (const message of this.grants.messages(peer, granted)) peer.send(message);
-  }
-
-  private async verify(effect: Extract<LedgerEffect, { kind: 'verify' }>): Promise<void> {
-    const { result, job, tile, workerKind } = effect;
-    const { checks, checkOneIn, form, observer } = this.options;
-    const work = this.tiles.find({ job, tile });
-    const pending = this.results.find(result);
-    if (work === undefined || pending?.body === undefined)
-      return this.happen({ kind: 'invalid', result, reason: 'nobody waits for this tile' });
-    const body = pending.body;
-    pending.body = undefined;
-    const endTimer = observer.timeCheck();
-    try {
-      const reply = await checks.check({
-        problem: work.problem,
-        tile: work.tile,
-        body,
-        form,
-        checkOneIn: workerKind === 'trusted' ? checkOneIn : 1,
-        provesMisses: workerKind === 'volunteer',
-      });
-      if (reply.kind === 'refused') return this.happen({ kind: 'invalid', result, reason: reply.reason });
-      const { value, digest, claimsMisses } = reply;
-      pending.value = value;
-      this.happen({ kind: 'verified', result, digest, claimsMisses });
-    } catch (error) {
-      const reason = `it could not be checked: ${reasonOf(error)}`;
-      this.options.log('check-failed', { job, tile, reason });
-      this.happen({ kind: 'invalid', result, reason });
-    } finally {
-      endTimer();
-    }
-  }
-
-  /** Commits; a commit that failed may still have happened, so it is read back. */
-  private async store({ result, job, tile }: Extract<LedgerEffect, { kind: 'store' }>): Promise<void> {
-    const { engine, observer, log } = this.options;
-    const value = this.results.find(result)?.value;
-    if (value === undefined) throw new Error('Broken invariant: what is stored has been verified');
-    const endTimer = observer.timeCommit();
-    try {
-      const outcome = await engine.commitResult(job, tile, value);
-      this.happen({ kind: 'stored', result, outcome });
-    } catch (error) {
-      const reason = reasonOf(error);
-      log('store-failed', { job, tile, reason });
-      const stored = await engine.readResult(job, tile).catch(() => undefined);
-      if (stored === undefined)
-        this.happen({ kind: 'store-failed', result, reason, retryMs: troubleRetryMs });
-      else this.happen({ kind: 'stored', result, outcome: 'duplicate' });
-    } finally {
-      endTimer();
-    }
-  }
-
-  private async solveHere({ job, tile }: Extract<LedgerEffect, { kind: 'solve-here' }>): Promise<void> {
-    const { solver, checks, form } = this.options;
-    const work = this.tiles.find({ job, tile });
-    try {
-      // The ledger waits for one answer each, even when the job has gone.
-      if (work === undefined) throw new Error('nobody asks for the tile any more');
-      const solved = await solver.solve(work.problem, work.tile);
-      const body = bodyOf(work.problem, work.tile, { result: solved, form });
-      const sizeBytes = body.length;
-      const reply = await checks.check({ ...work, body, form, checkOneIn: 1 });
-      if (reply.kind === 'refused') throw new Error(reply.reason);
-      const result = this.results.keep({ sizeBytes, body: undefined, value: reply.value });
-      this.happen({ kind: 'solved-here', job, tile, result, digest: reply.digest });
-    } catch (error) {
-      this.happen({ kind: 'unsolvable-here', job, tile, reason: reasonOf(error) });
-    }
   }
 
   private nameOf(session: string): string {

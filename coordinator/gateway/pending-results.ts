@@ -1,6 +1,9 @@
 /** The bytes of results that the ledger knows by name, until they are durable or refused. */
 import { pendingResultBytesMax } from '../../src/core/limits.ts';
 
+/** Results that there was no room for, or that could not be stored, are sent again after this time. */
+export const troubleRetryMs = 5000;
+
 /** A result on its way. */
 export interface PendingResult {
   readonly sizeBytes: number;
