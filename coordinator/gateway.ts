@@ -209,7 +209,6 @@ async function openService(
     ...(cluster === undefined ? {} : { sharing: cluster.sharing }),
     ...(tileBlocks === undefined ? {} : { tileBlocks }),
   });
-  // For a start that fails later on: a coordinator that ends has closed them before.
   closers.unshift(async () => jobs?.close());
   const status = () => ledgerStatus(shell.ledger, nowMs());
   await cluster?.start({ jobs, ledger: shell.port, ledgerStatus: status });
@@ -342,7 +341,7 @@ function metricsSource({
  * and would tell workers to throw their results away.
  */
 async function shutDown(
-  { server, sockets, shell, jobs, cluster, pageGateways }: Service,
+  { server, sockets, shell, cluster, pageGateways }: Service,
   { closers, log }: { closers: (() => Promise<void>)[]; log: Log },
 ): Promise<void> {
   log('stopping');
@@ -360,7 +359,6 @@ async function shutDown(
   await sockets.close(1012, 'the coordinator restarts', closeMsMax);
   server.closeAllConnections();
   await cluster?.drain();
-  await jobs.close();
   await closeAll(closers);
   log('stopped');
 }

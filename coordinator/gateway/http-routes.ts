@@ -15,7 +15,6 @@
  *   GET    /api/live?job=ID           read, submit, admin      all that changes, as lines of JSON (src/core/live/views.ts)
  *   GET    /api/blobs/SHA256        submit, admin            a blob by its digest
  */
-import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { TombolaError } from '../../src/core/errors.ts';
 import { jobNetworkBytesMax, jobOptionsBytesMax, uploadCountMax } from '../../src/core/limits.ts';
@@ -273,8 +272,7 @@ async function readBody(request: IncomingMessage): Promise<Uint8Array> {
 function found(value: object | Uint8Array | undefined, name: string): Answer {
   if (value === undefined) return refusal(404, `Cannot find ${name}: there is none of that name`);
   if (!(value instanceof Uint8Array)) return { status: 200, body: value };
-  const etag = `"${createHash('sha256').update(value).digest('hex')}"`;
-  return { status: 200, body: value, headers: { 'content-type': 'application/octet-stream', etag } };
+  return { status: 200, body: value, headers: { 'content-type': 'application/octet-stream' } };
 }
 
 function refusal(status: number, error: string, headers: Readonly<Record<string, string>> = {}): Answer {
