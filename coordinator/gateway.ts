@@ -29,13 +29,13 @@ import { type Metrics, openMetrics } from './gateway/metrics.ts';
 import { Offences } from './gateway/offences.ts';
 import { openPages } from './gateway/pages.ts';
 import { provingChecks } from './gateway/proving-checks.ts';
-import { reasonOf } from './gateway/reason-of.ts';
 import { searchViewOf, searchViewText } from './gateway/search-view.ts';
 import { openSocketServer, type SocketServer, socketPath } from './gateway/socket-server.ts';
 import { openTileCheckPool } from './gateway/tile-check-pool.ts';
 import { type Jobs, startJobs } from './jobs/jobs.ts';
 import { threadRunner } from './jobs/thread-runner.ts';
 import { type LedgerStatus, ledgerStatus } from './ledger.ts';
+import { reasonOf } from './reason-of.ts';
 import { newTokenKey, type TokenKeys } from './tokens.ts';
 import { waitAtMost } from './wait-at-most.ts';
 
@@ -165,7 +165,7 @@ async function openService(
     leaseKey: () => cluster?.leaseKey() ?? ownKey,
     checkOneIn: options.checkOneIn ?? checkOneInDefault,
     form: 'coded',
-    isRunning: (job) => jobs?.stateOf(job)?.state === 'running',
+    isRunning: (job) => jobs?.stateOf(job) === 'running',
     nowMs,
     log: live.log,
     observer: live.observer,
@@ -205,7 +205,7 @@ async function openService(
     planSolver: solver,
     runner: threadRunner({ verifyThreads: threads }),
     tileObserver: live.tileObserver,
-    onChange: jobLogger(live.log, (job) => jobs?.stateOf(job)?.state),
+    onChange: jobLogger(live.log, (job) => jobs?.stateOf(job)),
     ...(cluster === undefined ? {} : { sharing: cluster.sharing }),
     ...(tileBlocks === undefined ? {} : { tileBlocks }),
   });

@@ -11,6 +11,7 @@ import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { failure } from '../../src/core/errors.ts';
+import { reasonOf } from '../reason-of.ts';
 import type { BlobStore } from './record-engine.ts';
 
 const partialSuffix = '.partial';
@@ -125,9 +126,8 @@ async function syncDirectory(directory: string): Promise<void> {
 }
 
 function blobFailure(action: string, directory: string, error: unknown): Error {
-  const reason = error instanceof Error ? error.message.split('\n')[0] : String(error);
   return failure(
-    `Cannot ${action} ${directory}: ${reason}, expected a disk that works and has free space; make room and try again`,
+    `Cannot ${action} ${directory}: ${reasonOf(error)}, expected a disk that works and has free space; make room and try again`,
     error,
   );
 }

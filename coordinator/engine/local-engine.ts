@@ -14,6 +14,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import { failure, misuse, type TombolaError } from '../../src/core/errors.ts';
+import { reasonOf } from '../reason-of.ts';
 import { openBlobFiles } from './blob-files.ts';
 import type { Engine } from './engine.ts';
 import type { RecordChange } from './group-writer.ts';
@@ -168,10 +169,4 @@ function openingError(directory: string, error: unknown): TombolaError {
 
 function codeOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error ? String(error.code) : undefined;
-}
-
-/** The first line of what went wrong. */
-function reasonOf(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
-  return text.split('\n')[0] ?? text;
 }

@@ -18,13 +18,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { TombolaError } from '../../src/core/errors.ts';
 import { jobNetworkBytesMax, jobOptionsBytesMax, uploadCountMax } from '../../src/core/limits.ts';
+import { reasonOf } from '../reason-of.ts';
 import { isAllowed, type TokenAction } from '../tokens.ts';
 import { bearerToken, type CheckAccess, type CheckOrigin } from './access.ts';
 import type { Join } from './join.ts';
 import type { LiveRoute } from './live/live-route.ts';
 import type { Log } from './log.ts';
 import { noPageHeaders, type Pages } from './pages.ts';
-import { reasonOf } from './reason-of.ts';
 
 /** What the routes answer from. Methods that get an id return undefined for one that does not exist. */
 export interface Backend {

@@ -11,6 +11,7 @@ import type { BodyForm } from '../../src/core/protocol/transport.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { LedgerPort, TileFate, TileWork } from '../jobs/ledger-port.ts';
 import { apply, createLedger, type Ledger, type LedgerEffect, type LedgerEvent } from '../ledger.ts';
+import { reasonOf } from '../reason-of.ts';
 import { type Adoption, isAdoptable } from './adoption.ts';
 import { AskedTiles, blockCount } from './asked-tiles.ts';
 import { type GrantMaker, grantMaker } from './grant-maker.ts';
@@ -18,7 +19,6 @@ import type { Log } from './log.ts';
 import type { ShellObserver } from './metrics.ts';
 import type { Peer } from './peer.ts';
 import { PendingResults, troubleRetryMs } from './pending-results.ts';
-import { reasonOf } from './reason-of.ts';
 import { type ResultDesk, solveHere, storeResult, verifyResult } from './result-steps.ts';
 import type { TileCheckPool } from './tile-check-pool.ts';
 

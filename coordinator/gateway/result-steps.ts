@@ -7,11 +7,11 @@ import type { BodyForm } from '../../src/core/protocol/transport.ts';
 import type { Engine } from '../engine/engine.ts';
 import { bodyOf } from '../engine/stored-result.ts';
 import type { LedgerEffect, LedgerEvent } from '../ledger.ts';
+import { reasonOf } from '../reason-of.ts';
 import type { AskedTiles } from './asked-tiles.ts';
 import type { Log } from './log.ts';
 import type { ShellObserver } from './metrics.ts';
 import { type PendingResults, troubleRetryMs } from './pending-results.ts';
-import { reasonOf } from './reason-of.ts';
 import type { TileCheckPool } from './tile-check-pool.ts';
 
 /** What the steps work with; see LedgerShellOptions. */

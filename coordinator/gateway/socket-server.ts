@@ -14,6 +14,7 @@ import {
   workerFrameBytesMax,
 } from '../../src/core/limits.ts';
 import type { Transport } from '../../src/core/protocol/transport.ts';
+import { reasonOf } from '../reason-of.ts';
 import { isAllowed } from '../tokens.ts';
 import { type Access, bearerToken, type CheckAccess, type CheckOrigin } from './access.ts';
 import { Backlog } from './backlog.ts';
@@ -22,7 +23,6 @@ import type { Log } from './log.ts';
 import { isLoopback } from './network-of.ts';
 import { Networks } from './networks.ts';
 import type { Offences } from './offences.ts';
-import { reasonOf } from './reason-of.ts';
 
 /** What a socket server works with. */
 export interface SocketServerOptions {

@@ -22,14 +22,8 @@ export interface JobVerifier {
   tile(problem: LayerProblem, tile: Tile, result: TileResult): Promise<string | null>;
 }
 
-/** Returns a verifier that checks tickets with `threads` threads, each opened for one ticket; tiles by `tile`, on this thread by default. */
-export function threadVerifier({
-  threads,
-  tile = checkTileHere,
-}: {
-  readonly threads: number;
-  readonly tile?: JobVerifier['tile'];
-}): JobVerifier {
+/** Returns a verifier that checks tickets with `threads` threads, each opened for one ticket; tiles on this thread. */
+export function threadVerifier({ threads }: { readonly threads: number }): JobVerifier {
   return {
     ticket: async ({ ticket, network, targetSha256 }, signal) => {
       signal.throwIfAborted();
@@ -46,7 +40,7 @@ export function threadVerifier({
         await pool.close();
       }
     },
-    tile,
+    tile: checkTileHere,
   };
 }
 

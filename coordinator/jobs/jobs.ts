@@ -20,6 +20,7 @@ import {
 } from '../../src/core/limits.ts';
 import type { Solver } from '../../src/core/plan/tile.ts';
 import type { Engine, StoredJob } from '../engine/engine.ts';
+import { reasonOf } from '../reason-of.ts';
 import type { TileObserver } from '../tile-observer.ts';
 import { waitAtMost } from '../wait-at-most.ts';
 import { JobBlobs } from './job-blobs.ts';
@@ -86,7 +87,7 @@ export interface Jobs {
   counts(): Readonly<Record<StoredJob['state'], number>>;
   status(job: string): JobStatus | undefined;
   /** Returns the part of the status that costs nothing: a change is told with every tile. */
-  stateOf(job: string): Pick<JobStatus, 'state' | 'phase' | 'reason'> | undefined;
+  stateOf(job: string): StoredJob['state'] | undefined;
   /** Resolves when the job is not running any more; undefined if there is none, or not any more. */
   whenOver(job: string): Promise<JobStatus | undefined>;
   /** Takes note of what another coordinator has made of a job; null: it was removed. */
@@ -186,9 +187,8 @@ class JobList implements Jobs {
     return entry === undefined ? undefined : statusOf(entry);
   }
 
-  stateOf(job: string): Pick<JobStatus, 'state' | 'phase' | 'reason'> | undefined {
-    const entry = this.entries.get(job);
-    return entry && { state: entry.stored.state, phase: entry.phase, reason: entry.stored.reason };
+  stateOf(job: string): StoredJob['state'] | undefined {
+    return this.entries.get(job)?.stored.state;
   }
 
   async whenOver(job: string): Promise<JobStatus | undefined> {
@@ -331,7 +331,7 @@ class JobList implements Jobs {
       } catch (error) {
         // Only the store throws here.
         entry.phase = 'stalled';
-        replaceStored(entry, { ...entry.stored, reason: lineOf(error) });
+        replaceStored(entry, { ...entry.stored, reason: reasonOf(error) });
         this.options.onChange?.(job);
         await delay(this.options.storeRetryMs ?? jobStoreRetryMs, undefined, { signal }).catch(
           () => undefined,
@@ -372,7 +372,7 @@ class JobList implements Jobs {
       if (error instanceof StoreTrouble) throw error;
       if (error instanceof DeadTile) return { state: 'incomplete', reason: error.message };
       if (error instanceof TombolaError) return { state: 'failed', reason: error.message };
-      return { state: 'failed', reason: `Broken: ${lineOf(error)}; report this as a bug` };
+      return { state: 'failed', reason: `Broken: ${reasonOf(error)}; report this as a bug` };
     }
   }
 
@@ -390,10 +390,4 @@ class JobList implements Jobs {
     // Those of a job that was still waiting for its turn.
     if (stored.state !== 'running' || this.isClosed) for (const tell of waiters.splice(0)) tell();
   }
-}
-
-/** The first line of what went wrong. */
-function lineOf(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
-  return text.split('\n')[0] ?? text;
 }

@@ -83,7 +83,7 @@ async function run(submission) {
     runner: localRunner({ ...localVerifier(), ticket: () => new Promise(() => undefined) }),
     tileBlocks: 1,
     onChange: (job) => {
-      const { state, phase, reason } = jobs?.stateOf(job) ?? {};
+      const { state, phase, reason } = jobs?.status(job) ?? {};
       if (state !== 'running' && state !== undefined) throw new Error(reason);
       if (phase === 'verifying') {
         lap('all tiles merged');

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { failure, misuse, TombolaError } from '../../../src/core/errors.ts';
+import { reasonOf } from '../../reason-of.ts';
 
 /** Where the servers are. */
 export interface NatsAddress {
@@ -132,10 +133,4 @@ function decoded(text: string | undefined): string | undefined | null {
 function withoutSecrets(text: string): string {
   const at = text.lastIndexOf('@');
   return at < 0 ? text : `${/^[a-z]+:\/\//.exec(text)?.[0] ?? ''}${text.slice(at + 1)}`;
-}
-
-/** The first line of what went wrong. */
-function reasonOf(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
-  return text.split('\n')[0] ?? text;
 }
