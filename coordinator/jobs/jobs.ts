@@ -329,7 +329,8 @@ class JobList implements Jobs {
         if (entry.stored.state === 'running') await this.change(entry, outcome);
         return;
       } catch (error) {
-        // Only the store throws here.
+        // Only the store throws here; a job that is over or interrupted must not show that.
+        if (signal.aborted) return;
         entry.phase = 'stalled';
         replaceStored(entry, { ...entry.stored, reason: reasonOf(error) });
         this.options.onChange?.(job);

@@ -156,6 +156,26 @@ describe('a list of jobs', () => {
     await life.end();
   });
 
+  it('shows no trouble of the store in a job that another coordinator has made an end of', async () => {
+    const engine = memoryEngine({ disk: memoryDisk() });
+    let life: Life | undefined;
+    const answerless: Engine = {
+      ...engine,
+      putJob: async (stored) => {
+        await engine.putJob(stored);
+        if (stored.state === 'running') return;
+        // The record is there, and is seen before the answer would have come.
+        life?.jobs.adopt(stored.job, { ...stored });
+        throw new Error('no answer in time');
+      },
+    };
+    life = await live(memoryDisk(), { engine: answerless, ledger: solverPort(kernel, engine) });
+    const job = await submit(life.jobs);
+    expect(await life.jobs.whenOver(job)).toMatchObject({ state: 'done', reason: '', phase: null });
+    await life.end();
+    await engine.close();
+  });
+
   it('stores a network again that was swept away before its job was put', async () => {
     const engine = memoryEngine({ disk: memoryDisk() });
     let sweeps = 0;
