@@ -205,7 +205,10 @@ describe('the fast verifier of tiles', () => {
       blockStarts: Int32Array.of(0, 32, 64),
       multipliers: null,
     };
-    const ofSpreads = (edges: number, channels: number): RowShape => ({ ...shape, spreads: { edges, channels } });
+    const ofSpreads = (edges: number, channels: number): RowShape => ({
+      ...shape,
+      spreads: { edges, channels },
+    });
     // Sums of bytes on both sides of what the module may have, of 2^31 and of 2^32; the last row is 2^30 bytes long.
     for (const large of [
       ofSpreads(fastVerifierBytesMax / 32, 1),
