@@ -5,13 +5,9 @@ import { openCells } from '../../coordinator/engine/nats/cells.ts';
 import { type NatsLink, openNatsLink, parseNatsAddress } from '../../coordinator/engine/nats/connection.ts';
 import { type NatsEngine, openNatsEngine } from '../../coordinator/engine/nats/nats-engine.ts';
 import { hasNats, type NatsServers, startNats } from '../support/nats-servers.ts';
+import { until } from '../support/until.ts';
 
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
-
-/** Resolves once it is so; looks again whenever something may have happened. */
-async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await isSo())) await new Promise((resolve) => setTimeout(resolve, 5));
-}
 
 describe.skipIf(!hasNats)('over a NATS server', () => {
   let nats: NatsServers;

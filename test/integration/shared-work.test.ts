@@ -15,6 +15,7 @@ import type { LedgerStatus } from '../../coordinator/ledger.ts';
 import { layerProblemDigest, tileId } from '../../src/core/plan/tiles.ts';
 import { layerAndTile } from '../support/layer-problems.ts';
 import { hasNats, type NatsServers, startNats } from '../support/nats-servers.ts';
+import { until } from '../support/until.ts';
 
 /** Objects in memory. */
 function objects() {
@@ -33,11 +34,6 @@ const works = layerAndTile.map(([problem, tile]): TileWork => {
 });
 const [work] = fc.sample(works, { numRuns: 1, seed: 1 }) as [TileWork];
 const tile = work.tile.id;
-
-/** Resolves once it is so; looks again whenever something may have happened. */
-async function until(isSo: () => Promise<boolean>): Promise<void> {
-  while (!(await isSo())) await new Promise((resolve) => setTimeout(resolve, 5));
-}
 
 describe('a work item', () => {
   it('brings back the tile and its layer', () =>
