@@ -55,21 +55,22 @@ describe('the construction', () => {
     expect(tickets).toBeGreaterThan(50);
     expect(refusals).toBeLessThan(8);
   });
+});
 
+describe.each(['L+1', '2L'] as const)('the %s construction', (construction) => {
   it.each(everyActivation.map((activation) => [JSON.stringify(activation), activation] as const))(
-    'represents a network with %s in every layer, source layer 1 included',
+    'represents a network with %s in every layer, the univariate ones included',
     async (_, activation) => {
-      const recipe = {
+      const network = networkOf({
         seed: 7,
         activations: [activation, activation],
         convolutional: false,
         pooling: 'none',
-        sparsity: 0,
+        sparsity: 0.2,
         biased: true,
-        padded: false,
-      } as const;
-      const network = networkOf(recipe);
-      const searched = await searchInProcess(network, { inputRange: [-1, 1] }, solver);
+        padded: true,
+      });
+      const searched = await searchInProcess(network, { construction, inputRange: [-1, 1] }, solver);
       expect(searched.verdict.fault).toBeNull();
       expect(searched.construction.missingCopies).toBe(0);
       expect(measuredError(network, searched, { seed: 1, inputs: 40 })).toBeLessThan(0.25);
@@ -84,7 +85,8 @@ describe('the construction', () => {
         fc.constantFrom(6, 8),
         async (recipe, activation, gridBits) => {
           const network = networkOf({ ...recipe, activations: recipe.activations.map(() => activation) });
-          const searched = await searchOrReason(network, { mode: 'exact', gridBits, inputRange: [-1, 1] });
+          const chosen = { construction, mode: 'exact', gridBits, inputRange: [-1, 1] } as const;
+          const searched = await searchOrReason(network, chosen);
           if (typeof searched === 'string') return expect(searched).toMatch(/^Cannot /);
           expect(searched.verdict.fault).toBeNull();
           expect(searched.verdict.layers.map((layer) => layer.residualMax)).toEqual(

@@ -14,7 +14,7 @@ import { verifyTicket } from '../../src/core/verify/verify-ticket.ts';
 import { kernelSolver, type Searched, searchInProcess } from '../support/in-process-search.ts';
 import { measuredError } from '../support/measured-error.ts';
 import { seededNumbers } from '../support/mutants.ts';
-import { everyActivation, type NetworkRecipe, networkOf, networkRecipe } from '../support/random-network.ts';
+import { type NetworkRecipe, networkOf, networkRecipe } from '../support/random-network.ts';
 import { withLayer, withValues } from '../support/ticket-samples.ts';
 
 let solver: Solver;
@@ -70,39 +70,6 @@ describe('the 2L construction', () => {
       { numRuns: 30, seed: 20200614 },
     );
     expect(tickets).toBeGreaterThan(24);
-  });
-
-  it.each(everyActivation.map((activation) => [JSON.stringify(activation), activation] as const))(
-    'represents a network with %s in every layer, the univariate ones included',
-    async (_, activation) => {
-      const network = networkOf({ ...relu, activations: [activation, activation] });
-      const searched = await search(network, { inputRange: [-1, 1] });
-      expect(searched.verdict.fault).toBeNull();
-      expect(measuredError(network, searched, { seed: 1, inputs: 40 })).toBeLessThan(0.25);
-    },
-  );
-
-  it('equals the quantised target in exact mode, for positively homogeneous activations', async () => {
-    await fc.assert(
-      fc.asyncProperty(
-        networkRecipe,
-        fc.constantFrom(...everyActivation.slice(0, 4)),
-        fc.constantFrom(6, 8),
-        async (recipe, activation, gridBits) => {
-          const network = networkOf({ ...recipe, activations: recipe.activations.map(() => activation) });
-          const chosen = { mode: 'exact', gridBits, inputRange: [-1, 1] } as const;
-          const found = await search(network, chosen).catch((error: unknown) => error);
-          if (found instanceof TombolaError) return expect(found.message).toMatch(/^Cannot /);
-          const searched = found as Searched;
-          expect(searched.verdict.fault).toBeNull();
-          expect(searched.verdict.layers.map(({ residualMax }) => residualMax)).toEqual(
-            network.layers.map(() => 0),
-          );
-          expect(measuredError(network, searched, { seed: recipe.seed, inputs: 12 })).toBeLessThan(1e-9);
-        },
-      ),
-      { numRuns: 12, seed: 20250811 },
-    );
   });
 
   it('finds the same ticket with the kernel and with the readable solver', async () => {
