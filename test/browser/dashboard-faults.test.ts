@@ -17,6 +17,7 @@ import {
   openWatchedPage,
   viewports,
 } from '../support/browser.ts';
+import { freePort } from '../support/free-port.ts';
 import { defaultOptions } from '../support/in-process-search.ts';
 import { networkBytes } from '../support/job-life.ts';
 import { openTestGateway, type TestGateway } from '../support/test-gateway.ts';
@@ -155,13 +156,14 @@ const lines: readonly LiveLine[] = [
 
 describe.skipIf(!hasBrowser)('the dashboard', () => {
   it('says when the coordinator is gone, and goes on when it is back', async () => {
-    const before = await openTestGateway();
+    const port = await freePort();
+    const before = await openTestGateway({ port });
     const { page, context } = await openWatchedPage(browser);
     await page.goto(before.url);
     await page.getByRole('status').filter({ hasText: 'Live' }).waitFor();
     await before.close();
     await page.getByRole('status').filter({ hasText: 'does not answer' }).waitFor();
-    const after = await openTestGateway({ port: before.port });
+    const after = await openTestGateway({ port });
     await page.getByRole('status').filter({ hasText: 'Live' }).waitFor();
     await after.close();
     await context.close();

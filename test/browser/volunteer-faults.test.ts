@@ -6,6 +6,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { hasBrowser, openBrowser, openWatchedPage } from '../support/browser.ts';
 import { openChaosProxy } from '../support/chaos-proxy.ts';
+import { freePort } from '../support/free-port.ts';
 import { submitJob, ticketOf, tilesDone, whenJob } from '../support/job-client.ts';
 import { endAllProcesses, type NodeProcess, startNode } from '../support/node-process.ts';
 import { openTestGateway } from '../support/test-gateway.ts';
@@ -109,18 +110,19 @@ describe.skipIf(!hasBrowser)('a volunteer’s tab', () => {
   it('goes on with a coordinator that was killed and started again, which asks it to join anew', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'tombola-test-'));
     closers.push(() => rmSync(directory, { recursive: true, force: true }));
-    const startCoordinator = async (port: number): Promise<{ process: NodeProcess; url: string }> => {
+    const port = await freePort();
+    const startCoordinator = async (): Promise<{ process: NodeProcess; url: string }> => {
       const process = startNode('coordinator-entry.mjs', { directory, port, tileBlocks, volunteers: true });
       const [url] = await process.said(/http:\/\/127\.0\.0\.1:\d+(?=\n)/);
       return { process, url };
     };
-    const { process, url } = await startCoordinator(0);
+    const { process, url } = await startCoordinator();
     const job = await submitJob(url, submission);
     const pages = await Promise.all([openTab(url), openTab(url)]);
     await whenJob(url, job, (status) => tilesDone(status) >= 6);
     await process.end('SIGKILL');
     for (const page of pages) await untilStatus(page, /Not connected/);
-    await startCoordinator(Number(new URL(url).port));
+    await startCoordinator();
     await expectSameBytes(url, job);
   });
 

@@ -5,8 +5,8 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { tilesDone, whenJob } from '../support/job-client.ts';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { freePort } from '../support/free-port.ts';
 import { exampleFile, type Finished, type Running, startTombola } from '../support/tombola-process.ts';
 
 const target = exampleFile('digits-mlp.onnx');
@@ -17,7 +17,7 @@ const data = [
   '--labels',
   exampleFile('digits-labels.idx.gz'),
 ];
-/** A dozen tiles. */
+/** A dozen tiles or a few more. */
 const hard = [...scaled, '--epsilon', '0.0002', '--seed', '5'];
 
 let folder = '';
@@ -47,18 +47,24 @@ async function endAll(): Promise<void> {
 
 async function startCoordinator(
   directory: string,
-  ...args: string[]
+  { args = [], variables = {} }: { args?: readonly string[]; variables?: Record<string, string> } = {},
 ): Promise<{ process: Running; url: string; port: string }> {
-  const started = start(['serve', '--data', directory, '--threads', '1', '--port', '0', ...args]);
+  const started = start(['serve', '--data', directory, '--threads', '1', '--port', '0', ...args], variables);
   await started.said('"event":"started"');
   const url = /"url":"([^"]+)"/.exec(started.stderr())?.[1] ?? '';
   return { process: started, url, port: new URL(url).port };
 }
 
-async function startWorker(url: string): Promise<Running> {
-  const started = start(['worker', url, '--threads', '1']);
+async function startWorker(url: string, variables: Record<string, string> = {}): Promise<Running> {
+  const started = start(['worker', url, '--threads', '1'], variables);
   await started.said('connected to');
   return started;
+}
+
+/** Has a process killed before it has sent so many messages over WebSockets and one more. */
+function killedAfter(messageCount: number): Record<string, string> {
+  const preload = new URL('../support/failpoint-preload.mjs', import.meta.url).href;
+  return { NODE_OPTIONS: `--import ${preload}`, FAILPOINT: `socket.send:${2 * messageCount}` };
 }
 
 const shaOf = (run: string): string =>
@@ -72,6 +78,15 @@ async function refusal(code: number, args: readonly string[], token?: string): P
   expect(result).toMatchObject({ code, stdout: '' });
   return result.stderr;
 }
+
+const hasOpenssl = ((): boolean => {
+  try {
+    execFileSync('openssl', ['version']);
+    return true;
+  } catch {
+    return false;
+  }
+})();
 
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'tombola-many-'));
@@ -189,55 +204,126 @@ describe('without a coordinator', () => {
   });
 });
 
-test('each scope may do its own, and no token reaches a log', async () => {
-  const token = async (scope: string, ...args: string[]): Promise<string> => {
-    const made = await tombola('token', '--data', 'guarded', '--scope', scope, ...args);
-    expect(made.stdout).toMatch(/^\S+\n$/);
-    return made.stdout.trim();
-  };
-  const read = await token('read');
-  const [submit, worker, stale] = await Promise.all([
-    token('submit'),
-    token('worker'),
-    token('read', '--ttl-hours', '1e-7'),
-  ]);
-  expect(statSync(inFolder('guarded/keys.json')).mode & 0o777).toBe(0o600);
-  const { url, process } = await startCoordinator('guarded');
-  const status = ['status', '--coordinator', url];
-  const send = ['submit', target, ...scaled, '--coordinator', url];
-  const messages = await Promise.all([
-    refusal(2, status),
-    refusal(2, status, stale),
-    refusal(2, status, `${read}x`),
-    refusal(2, status, worker),
-    refusal(2, send, read),
-  ]);
-  const unfit = await tombola('worker', url, '--threads', '1', '--token', read, '--json');
-  expect(unfit.code).toBe(1);
-  expect(unfit.stderr.trim().split('\n').at(-1)).toMatch(/^Cannot go on working: .*token/);
-  expect(messages[0]).toMatch(/without a token of scope read; .*--scope read/);
-  expect(messages[1]).toMatch(/not valid there/);
-  expect(messages[2]).toMatch(/not valid there/);
-  expect(messages[3]).toMatch(/for something else, not read/);
-  expect(messages[4]).toMatch(/for something else, not submit/);
-  const good = await Promise.all([
-    start(status, { TOMBOLA_TOKEN: read }).finished,
-    start(send, { TOMBOLA_TOKEN: submit }).finished,
-  ]);
-  expect(good.map(({ code }) => code)).toEqual([0, 0]);
-  await cancelWithout(read, { submit, job: good[1]?.stdout.trim() ?? '', url });
-  const solver = start(['worker', url, '--threads', '1'], { TOMBOLA_TOKEN: worker });
-  await solver.said('connected to');
-  const revoked = await tombola('token', 'revoke', worker, '--data', 'guarded', '--json');
-  expect(JSON.parse(revoked.stdout)).toEqual({ revoked: worker.split('.')[3] });
-  expect(await solver.finished).toMatchObject({ code: 1, stderr: expect.stringMatching(/was revoked/) });
-  const { stderr, code } = await end(process, 'SIGTERM');
-  expect(code).toBe(0);
-  for (const secret of [read, submit, worker, stale]) {
-    const mac = secret.split('.').at(-1) ?? '';
-    expect(mac.length).toBeGreaterThan(20);
-    expect([stderr, ...messages, solver.stderr()].join()).not.toContain(mac);
-  }
+describe('a coordinator of its own', () => {
+  afterEach(endAll);
+
+  test('each scope may do its own, and no token reaches a log', async () => {
+    const token = async (scope: string, ...args: string[]): Promise<string> => {
+      const made = await tombola('token', '--data', 'guarded', '--scope', scope, ...args);
+      expect(made.stdout).toMatch(/^\S+\n$/);
+      return made.stdout.trim();
+    };
+    const read = await token('read');
+    const [submit, worker, stale] = await Promise.all([
+      token('submit'),
+      token('worker'),
+      token('read', '--ttl-hours', '1e-7'),
+    ]);
+    expect(statSync(inFolder('guarded/keys.json')).mode & 0o777).toBe(0o600);
+    const { url, process } = await startCoordinator('guarded');
+    const status = ['status', '--coordinator', url];
+    const send = ['submit', target, ...scaled, '--coordinator', url];
+    const messages = await Promise.all([
+      refusal(2, status),
+      refusal(2, status, stale),
+      refusal(2, status, `${read}x`),
+      refusal(2, status, worker),
+      refusal(2, send, read),
+    ]);
+    const unfit = await tombola('worker', url, '--threads', '1', '--token', read, '--json');
+    expect(unfit.code).toBe(1);
+    expect(unfit.stderr.trim().split('\n').at(-1)).toMatch(/^Cannot go on working: .*token/);
+    expect(messages[0]).toMatch(/without a token of scope read; .*--scope read/);
+    expect(messages[1]).toMatch(/not valid there/);
+    expect(messages[2]).toMatch(/not valid there/);
+    expect(messages[3]).toMatch(/for something else, not read/);
+    expect(messages[4]).toMatch(/for something else, not submit/);
+    const good = await Promise.all([
+      start(status, { TOMBOLA_TOKEN: read }).finished,
+      start(send, { TOMBOLA_TOKEN: submit }).finished,
+    ]);
+    expect(good.map(({ code }) => code)).toEqual([0, 0]);
+    await cancelWithout(read, { submit, job: good[1]?.stdout.trim() ?? '', url });
+    const solver = start(['worker', url, '--threads', '1'], { TOMBOLA_TOKEN: worker });
+    await solver.said('connected to');
+    const revoked = await tombola('token', 'revoke', worker, '--data', 'guarded', '--json');
+    expect(JSON.parse(revoked.stdout)).toEqual({ revoked: worker.split('.')[3] });
+    expect(await solver.finished).toMatchObject({ code: 1, stderr: expect.stringMatching(/was revoked/) });
+    const { stderr, code } = await end(process, 'SIGTERM');
+    expect(code).toBe(0);
+    for (const secret of [read, submit, worker, stale]) {
+      const mac = secret.split('.').at(-1) ?? '';
+      expect(mac.length).toBeGreaterThan(20);
+      expect([stderr, ...messages, solver.stderr()].join()).not.toContain(mac);
+    }
+  });
+
+  test('a worker and the coordinator are killed in the middle, and the ticket has the same bytes', async () => {
+    // Of a dozen tiles each is acknowledged with a message of its own, and two workers were welcomed: after 16 messages some are not done.
+    const args = ['--port', String(await freePort())];
+    const { process, url } = await startCoordinator('killed', { args, variables: killedAfter(16) });
+    const first = await startWorker(url, killedAfter(3));
+    const search = start(['search', target, ...hard, '--coordinator', url, '--out', 'killed-run']);
+    expect((await first.finished).stderr).toContain('failpoint');
+    await startWorker(url);
+    expect((await process.finished).stderr).toContain('failpoint');
+    await search.said('trying again');
+    await startCoordinator('killed', { args });
+    const [{ code, stdout }] = await Promise.all([
+      search.finished,
+      tombola('search', target, ...hard, '--threads', '1', '--out', 'killed-here', '--json'),
+    ]);
+    expect(stdout).toMatch(/^Verified:/m);
+    expect(code).toBe(0);
+    expect(shaOf('killed-run')).toBe(shaOf('killed-here'));
+  });
+
+  test('a coordinator whose port is taken ends, whatever jobs it has to go on with', async () => {
+    const { process, url } = await startCoordinator('unfinished');
+    const submitted = await tombola('submit', target, ...hard, '--coordinator', url);
+    expect(submitted.code).toBe(0);
+    await end(process, 'SIGTERM');
+    const { port } = await startCoordinator('taken');
+    const { code, stderr } = await start(['serve', '--data', 'unfinished', '--port', port]).finished;
+    expect(stderr).toMatch(/listen on 127\.0\.0\.1:\d+: .*free port/);
+    expect(code).toBe(2);
+  });
+
+  test('a search whose coordinator stays away says how to come back to it, and can', async () => {
+    const args = ['--port', String(await freePort())];
+    const { process, url } = await startCoordinator('away', { args });
+    const run = ['search', target, ...scaled, '--coordinator', url, '--out', 'away-run'];
+    const search = start([...run, '--retry-seconds', '0']);
+    await search.said('planning, solving');
+    await end(process, 'SIGKILL');
+    const { code, stderr } = await search.finished;
+    expect(code).toBe(1);
+    expect(stderr.trim().split('\n').at(-1)).toMatch(
+      /^Cannot reach the coordinator .*tombola search --resume away-run --coordinator http/,
+    );
+    await startCoordinator('away', { args });
+    await startWorker(url);
+    const resumed = await tombola('search', '--resume', 'away-run', '--coordinator', url, '--json');
+    expect(JSON.parse(resumed.stdout)).toMatchObject({ verified: true });
+  });
+
+  test.skipIf(!hasOpenssl)('over TLS, only a certificate that is trusted will do', async () => {
+    const [key, cert] = [inFolder('key.pem'), inFolder('cert.pem')];
+    const subject = ['-subj', '/CN=tombola', '-addext', 'subjectAltName=IP:127.0.0.1'];
+    const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+    execFileSync('openssl', ['req', '-x509', ...curve, '-keyout', key, '-out', cert, ...subject], {
+      stdio: 'ignore',
+    });
+    const { url } = await startCoordinator('tls', { args: ['--cert', cert, '--key', key] });
+    expect(url).toMatch(/^https:/);
+    expect(await refusal(1, ['status', '--coordinator', url])).toMatch(/certificate .*NODE_EXTRA_CA_CERTS/);
+    const variables = { NODE_EXTRA_CA_CERTS: cert };
+    const worker = start(['worker', url, '--threads', '1'], variables);
+    await worker.said('connected to wss:');
+    const { code, stdout } = await start(['status', '--coordinator', url, '--json'], variables).finished;
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout).workers).toHaveLength(1);
+  });
 });
 
 /** Nobody works on the job yet, so it cannot end by itself. */
@@ -257,90 +343,11 @@ async function cancelWithout(
   expect(existsSync(inFolder('runs'))).toBe(false);
 }
 
-test('a worker and the coordinator are killed in the middle, and the ticket has the same bytes', async () => {
-  const { process, url, port } = await startCoordinator('killed');
-  const first = await startWorker(url);
-  const search = start(['search', target, ...hard, '--coordinator', url, '--out', 'killed-run']);
-  await search.said('planning, solving');
-  const job = /Job (\w+) at/.exec(search.stderr())?.[1] ?? '';
-  await whenJob(url, job, (status) => tilesDone(status) >= 1);
-  await end(first, 'SIGKILL');
-  await startWorker(url);
-  await whenJob(url, job, (status) => tilesDone(status) >= 3);
-  await end(process, 'SIGKILL');
-  await search.said('trying again');
-  await startCoordinator('killed', '--port', port);
-  const [{ code, stdout }] = await Promise.all([
-    search.finished,
-    tombola('search', target, ...hard, '--threads', '1', '--out', 'killed-here', '--json'),
-  ]);
-  expect(stdout).toMatch(/^Verified:/m);
-  expect(code).toBe(0);
-  expect(shaOf('killed-run')).toBe(shaOf('killed-here'));
-  await endAll();
-});
-
-test('a coordinator whose port is taken ends, whatever jobs it has to go on with', async () => {
-  const { process, url } = await startCoordinator('unfinished');
-  const submitted = await tombola('submit', target, ...hard, '--coordinator', url);
-  expect(submitted.code).toBe(0);
-  await end(process, 'SIGTERM');
-  const { port } = await startCoordinator('taken');
-  const { code, stderr } = await start(['serve', '--data', 'unfinished', '--port', port]).finished;
-  expect(stderr).toMatch(/listen on 127\.0\.0\.1:\d+: .*free port/);
-  expect(code).toBe(2);
-  await endAll();
-});
-
-test('a search whose coordinator stays away says how to come back to it, and can', async () => {
-  const { process, url, port } = await startCoordinator('away');
-  const run = ['search', target, ...scaled, '--coordinator', url, '--out', 'away-run'];
-  const search = start([...run, '--retry-seconds', '0']);
-  await search.said('planning, solving');
-  await end(process, 'SIGKILL');
-  const { code, stderr } = await search.finished;
-  expect(code).toBe(1);
-  expect(stderr.trim().split('\n').at(-1)).toMatch(
-    /^Cannot reach the coordinator .*tombola search --resume away-run --coordinator http/,
-  );
-  await startCoordinator('away', '--port', port);
-  await startWorker(url);
-  const resumed = await tombola('search', '--resume', 'away-run', '--coordinator', url, '--json');
-  expect(JSON.parse(resumed.stdout)).toMatchObject({ verified: true });
-  await endAll();
-});
-
-const hasOpenssl = ((): boolean => {
-  try {
-    execFileSync('openssl', ['version']);
-    return true;
-  } catch {
-    return false;
-  }
-})();
-
-test.skipIf(!hasOpenssl)('over TLS, only a certificate that is trusted will do', async () => {
-  const [key, cert] = [inFolder('key.pem'), inFolder('cert.pem')];
-  const subject = ['-subj', '/CN=tombola', '-addext', 'subjectAltName=IP:127.0.0.1'];
-  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
-  execFileSync('openssl', ['req', '-x509', ...curve, '-keyout', key, '-out', cert, ...subject], {
-    stdio: 'ignore',
-  });
-  const { url } = await startCoordinator('tls', '--cert', cert, '--key', key);
-  expect(url).toMatch(/^https:/);
-  expect(await refusal(1, ['status', '--coordinator', url])).toMatch(/certificate .*NODE_EXTRA_CA_CERTS/);
-  const variables = { NODE_EXTRA_CA_CERTS: cert };
-  const worker = start(['worker', url, '--threads', '1'], variables);
-  await worker.said('connected to wss:');
-  const { code, stdout } = await start(['status', '--coordinator', url, '--json'], variables).finished;
-  expect(code).toBe(0);
-  expect(JSON.parse(stdout).workers).toHaveLength(1);
-  await endAll();
-});
-
 describe('a coordinator for volunteers', () => {
+  afterEach(endAll);
+
   test('serves their page when it is told to, and says where', async () => {
-    const { process, url } = await startCoordinator('open', '--volunteers');
+    const { process, url } = await startCoordinator('open', { args: ['--volunteers'] });
     expect((await fetch(`${url}/volunteer`)).status).toBe(200);
     expect((await fetch(`${url}/join`, { method: 'POST' })).status).toBe(201);
     expect((await end(process, 'SIGTERM')).stdout).toContain(`lend a browser at ${url}/volunteer`);
