@@ -1,11 +1,11 @@
 """Checks a Tombola ticket against its target with NumPy alone, sharing no code with Tombola.
 
     python3 check_ticket.py ticket.safetensors target.safetensors [--inputs x.npy] [--against export.npz]
-    (exit 0: sound, 1: not, 2: not checked, since a file cannot be read or the ticket is of the 2L construction, which this script
-    does not know; one line in any case)
+    (exit 0: sound, 1: not, 2: not checked, since a file cannot be read; one line in any case)
 
 The ticket is seed + bits (src/core/format/ticket-file.ts), the target our network file (src/core/format/network-file.ts;
 `tombola export --format target` makes one of any target).
+Tickets of both constructions are checked: with 2L every target layer has a univariate source layer of its own before it.
 1. Source layer s has grid integers floor(r * 2^b) - 2^(b-1), r from NumPy's own Philox with key [seed, 2s], biases 2s + 1.
 2. Every block: the kept weights sum to the target weight within epsilon * max|w|, or exactly in exact mode; every bias, with
    the value each constant neuron really has.
@@ -95,8 +95,10 @@ class Checker:
     def __init__(self, options):
         (texts, self.tensors), (network, self.target) = read_safetensors(options.ticket), read_safetensors(options.target)
         self.meta, self.network = json.loads(texts["tombola"]), json.loads(network["network"])
-        if self.meta.get("deeperUnivariates"): raise NotImplementedError("the 2L construction")
         self.source, self.layers, self.exact = self.meta["source"], self.network["layers"], self.meta["mode"] == "exact"
+        self.univariates = [self.meta["univariate"], *self.meta.get("deeperUnivariates", [])]
+        check(len(self.univariates) in (1, len(self.layers)), "univariate layers for some target layers only")
+        check(len(self.source["layers"]) == self.place(len(self.layers) - 1) + 1, "source layers that do not fit the target's")
         self.half, self.uniform = 2.0 ** (self.source["gridBits"] - 1), self.source["biasInit"] == "uniform"
         self.export = np.load(options.against) if options.against else None
         shape, (low, high) = self.network["inputShape"], self.meta["inputRange"]
@@ -104,33 +106,58 @@ class Checker:
         self.x = run(self.network["inputSteps"], x.reshape(-1, *shape).astype(float))
         self.blocks = 0
 
-    def first_layer(self):
-        """Source layer 1: one kept weight a row, constants at the end; a column of ones, where there is one, acts as a bias."""
-        layer, inputs, meta = self.source["layers"][0], self.tensors["source.1.inputs"], self.meta["univariate"]
-        channels, kept = layer["cols"] - meta["extendedInput"], inputs >= 0
-        constant = np.arange(len(inputs)) >= len(inputs) - meta["constantRows"]
-        check((inputs < layer["cols"]) & (constant | (inputs < channels)), "a first weight to no input")
-        check(~(kept & constant & (inputs < channels)), "a constant that reads an input")
-        q = grid(self.source, 0, (layer["rows"], layer["cols"]))
+    def univariate(self, k):
+        """The univariate source layer before target layer k: one kept weight a row, constants at the end; a column of ones, where there
+        is one, acts as a bias. Its inputs lie where the copies of the layer before do, a tap for each of their positions."""
+        s, meta = self.place(k) - 1, self.univariates[k]
+        layer, inputs, where = self.source["layers"][s], self.tensors[f"source.{s + 1}.inputs"], f"source layer {s + 1}"
+        extended, taps, x = meta["extendedInput"], layer["taps"], self.x if k == 0 else self.z
+        columns = np.arange(layer["cols"] - extended) if k == 0 else self.rows
+        elements = (columns[:, None] * taps + np.arange(taps)).ravel()
+        q = grid(self.source, 2 * s, (layer["rows"], layer["cols"] * taps))
+        check(len(inputs) == layer["rows"] and len(elements) == self.inputs_of(k), f"{where}: shape")
+        check(k == 0 or (not extended and layer["cols"] == self.source["layers"][s - 1]["rows"]), f"{where}: shape")
+        kept, constant = inputs >= 0, np.arange(len(inputs)) >= len(inputs) - meta["constantRows"]
+        number = np.full(q.shape[1], -1)  # of the input that lies at an element
+        number[elements] = np.arange(len(elements))
+        check((inputs >= -1) & (inputs < q.shape[1]), f"{where}: a first weight to no input")
+        self.free = np.where(kept & ~constant, number[inputs], -1)
+        check((self.free >= 0) | ~kept | constant, f"{where}: a first weight to no input")
+        check(~(kept & constant) | (extended & (inputs == q.shape[1] - 1)), f"{where}: a constant that reads an input")
         self.u = np.where(kept, q[np.arange(len(inputs)), inputs], 0).astype(float)
-        check(meta["signGroups"] != "positive" or (self.u[kept & ~constant] > 0).all(), "a negative first weight")
-        own, ones = self.own_biases(0), kept & (inputs >= channels)
-        keeps = ones if meta["extendedInput"] else constant & self.uniform
-        biases = layer["gain"] / self.half * q[:, channels].astype(float) if meta["extendedInput"] else own
-        self.free, self.rows = np.where(kept & ~constant, inputs, -1), np.flatnonzero(kept | constant)
-        mask = np.zeros((len(self.rows), channels), bool)
+        positive = meta["signGroups"] == "positive"
+        check(not positive or (self.u[kept & ~constant] > 0).all(), f"{where}: a negative first weight")
+        check(not positive or k == 0 or (x >= 0).all(), f"{where}: a negative input where only positive weights serve")
+        own = layer["gain"] / self.half * q[:, -1].astype(float) if extended else self.own_biases(s)
+        keeps = constant & (kept if extended else self.uniform)
+        self.rows = np.flatnonzero(kept | constant)
+        mask = np.zeros((len(self.rows), len(elements)), bool)
         edge = self.free[self.rows] >= 0
         mask[edge, self.free[self.rows][edge]] = True
-        weights = layer["gain"] / self.half * q[self.rows][:, :channels].astype(float)
-        self.compare(1, layer, q[:, :channels], (self.rows, np.arange(channels)), mask, biases, keeps)
-        steps = [s for s in self.layers[0]["steps"] if s["kind"] == "activation"][:1]
-        first = [s["activation"] for s in steps] or [{"kind": "identity"}]
-        _, self.intercept, right, left = ACTIVATIONS[first[0]["kind"]](first[0])
+        weights = layer["gain"] / self.half * q[np.ix_(self.rows, elements)].astype(float)
+        self.compare(s + 1, layer, q[:, :layer["cols"] * taps - extended], (self.rows, columns), mask, own, keeps)
+        behind = [[s["activation"] for s in of["steps"] if s["kind"] == "activation"][:1] for of in self.layers[:k + 1]]
+        activation = ([{"kind": "identity"}] + sum(behind, []))[-1]  # the layer's, or the last one before it
+        _, self.intercept, right, left = ACTIVATIONS[activation["kind"]](activation)
+        check(meta["signGroups"] != "any" or right == left, f"{where}: one block per weight, but a slope per sign")
         self.slope = layer["gain"] / self.half * (right + (left if meta["signGroups"] == "both" else 0))
-        target = self.layers[0]["linear"]
+        target = self.layers[k]["linear"]
         shape = {**POINT, "padding": target["padding"]} if target["kind"] == "convolution" else {"kind": "dense"}
-        self.z = run(steps, linear(shape, self.x, weights * mask, (biases * keeps)[self.rows]))
-        self.is_constant = constant[self.rows]
+        z = linear(shape, x, weights * mask, (own * keeps)[self.rows])
+        self.z, self.is_constant = apply({"kind": "activation", "activation": activation}, z), constant[self.rows]
+
+    def place(self, k):
+        """The 0-based source layer that stands for target layer k."""
+        return 2 * k + 1 if len(self.univariates) > 1 else k + 1
+
+    def is_first(self, k):
+        """Whether target layer k reads a univariate layer: all do in the 2L construction."""
+        return k < len(self.univariates)
+
+    def inputs_of(self, k):
+        """Inputs or input channels of target layer k."""
+        linear = self.layers[k]["linear"]
+        return self.target[f"layer.{k}.weights"].size // linear["outputs"] // int(np.prod(linear.get("kernel", 1)))
 
     def own_biases(self, k):
         layer = self.source["layers"][k]
@@ -138,20 +165,21 @@ class Checker:
 
     def groups(self, k, channels):
         """(channel, source rows) of the block groups of target layer k: the copies, or the univariate rows, of each input."""
-        if k > 0:
+        if not self.is_first(k):
             ends = np.cumsum(self.tensors[f"source.{k + 1}.copy_counts"])
             return list(enumerate(np.split(self.tensors[f"source.{k + 1}.copy_rows"], ends[:-1])))
         rows = [np.flatnonzero(self.free == channel) for channel in range(channels)]
-        if self.meta["univariate"]["signGroups"] != "both": return list(enumerate(rows))
+        if self.univariates[k]["signGroups"] != "both": return list(enumerate(rows))
         return [(c, part) for c, all_ in enumerate(rows) for part in (all_[self.u[all_] >= 0], all_[self.u[all_] < 0])]
 
     def layer(self, k):
-        """Checks source layer k + 2, which stands for target layer k, and runs it."""
-        where, claims, described = f"source layer {k + 2}", self.meta["layers"][k], self.source["layers"][k + 1]
-        name, target, taps = lambda part: self.tensors[f"source.{k + 2}.{part}"], self.layers[k]["linear"], described["taps"]
+        """Checks the source layer that stands for target layer k, and runs it."""
+        s, claims, first = self.place(k), self.meta["layers"][k], self.is_first(k)
+        where, described = f"source layer {s + 1}", self.source["layers"][s]
+        name, target, taps = lambda part: self.tensors[f"source.{s + 1}.{part}"], self.layers[k]["linear"], described["taps"]
         w = self.target[f"layer.{k}.weights"].reshape(target["outputs"], -1, taps)
         channels, largest = w.shape[1], np.abs(w).max() or 1.0
-        q = grid(self.source, 2 * k + 2, (described["rows"], described["cols"] * taps))
+        q = grid(self.source, 2 * s, (described["rows"], described["cols"] * taps))
         groups, rows, counts, ends = self.groups(k, channels), name("copy_rows"), name("copy_counts"), name("constant_elements")
         edges = np.concatenate([of * taps + t for _, of in groups for t in range(taps)] + [name("bias_elements")])
         check((edges >= 0) & (edges < q.shape[1]) & np.isin(edges // taps, self.rows), f"{where}: an edge to a pruned row")
@@ -160,21 +188,21 @@ class Checker:
         check(not bits[:, len(edges) + claims["ownBias"]:].any(), f"{where}: mask bits")
         check((rows >= 0) & (rows < described["rows"] - len(ends)), f"{where}: a row out of range")
         check(len(np.unique(rows)) == len(rows) == counts.sum() and len(counts) == len(w), f"{where}: copies that do not add up")
-        check(k + 1 < len(self.layers) or (counts == 1).all(), f"{where}: not one row for each output")
+        check((k + 1 < len(self.layers) and len(self.univariates) == 1) or (counts == 1).all(), f"{where}: not one row for each output")
         neuron, kept, at = np.repeat(np.arange(len(counts)), counts), q[np.ix_(rows, edges)] * bits[:, :len(edges)], 0
         gain = described["gain"] / self.half
-        scale, quantum = gain * (self.slope if k == 0 else 1), claims["weightQuantum"]
+        scale, quantum = gain * (self.slope if first else 1), claims["weightQuantum"]
         if self.exact:
             check(abs(scale / quantum - 1) < 1e-12 and abs(quantum * (self.half - 1) / largest - 1) < 1e-12, f"{where}: quantum")
         for channel, of in groups:
             for t in range(taps):
                 block, at = kept[:, at:at + len(of)].astype(float), at + len(of)
-                found, wanted = (block * (self.u[of] if k == 0 else 1)).sum(axis=1), w[neuron, channel, t]
+                found, wanted = (block * (self.u[of] if first else 1)).sum(axis=1), w[neuron, channel, t]
                 fits = found == np.floor(wanted / quantum + 0.5) if self.exact else np.abs(found * scale - wanted) <= self.meta["epsilon"] * largest * (1 + 1e-9)
                 check(fits, f"{where}: row {rows[np.argmin(fits)]}, channel {channel}, tap {t}: residual too large")
                 self.blocks += np.count_nonzero(wanted)
-        own, own_kept = self.own_biases(k + 1), bits[:, len(edges):].any(axis=1)
-        intercept = self.intercept * kept[:, :at].sum(axis=1, dtype=float) if k == 0 else 0
+        own, own_kept = self.own_biases(s), bits[:, len(edges):].any(axis=1)
+        intercept = self.intercept * kept[:, :at].sum(axis=1, dtype=float) if first else 0
         values = self.constant_values(k, where, name("bias_elements"))
         got = gain * (kept[:, at:] @ values + intercept) + own[rows] * own_kept
         widest = quantum / 2 if self.exact else self.meta["epsilon"] * largest
@@ -186,7 +214,7 @@ class Checker:
 
     def constant_values(self, k, where, elements):
         """What edges (column · taps + tap) into target layer k read; they must lead to constants and read one value everywhere."""
-        target, taps = self.layers[k]["linear"], self.source["layers"][k + 1]["taps"]
+        target, taps = self.layers[k]["linear"], self.source["layers"][self.place(k)]["taps"]
         places = np.searchsorted(self.rows, elements // taps, sorter=np.argsort(self.rows))
         places = np.argsort(self.rows)[np.minimum(places, len(self.rows) - 1)]
         check((self.rows[places] == elements // taps) & self.is_constant[places], f"{where}: a bias edge to no constant")
@@ -196,12 +224,12 @@ class Checker:
         return patches[:, 0]
 
     def window(self, k):
-        """Source layer 1 has the padding of the first convolution, so that source layer 2 has none."""
+        """A univariate layer has the padding of the convolution behind it, which has none then."""
         target = self.layers[k]["linear"]
-        return {**target, "padding": [0, 0, 0, 0]} if k == 0 and target["kind"] == "convolution" else target
+        return {**target, "padding": [0, 0, 0, 0]} if self.is_first(k) and target["kind"] == "convolution" else target
 
     def prune(self, k, indices, bits, q, own, own_kept):
-        (rows, edges, ends), described = indices, self.source["layers"][k + 1]
+        (rows, edges, ends), described = indices, self.source["layers"][self.place(k)]
         taps, first_end = described["taps"], described["rows"] - len(ends)
         active = np.concatenate([rows, np.arange(first_end, described["rows"])])
         place = np.full(described["cols"], -1)
@@ -212,7 +240,7 @@ class Checker:
         mask[len(rows) + np.flatnonzero(ends >= 0), spread(ends[ends >= 0])] = True
         keeps = np.zeros(described["rows"], bool)
         keeps[rows], keeps[first_end:] = own_kept, self.uniform
-        self.compare(k + 2, described, q, (active, self.rows), mask, own, keeps)
+        self.compare(self.place(k) + 1, described, q, (active, self.rows), mask, own, keeps)
         columns = (self.rows[:, None] * taps + np.arange(taps)).ravel()
         weights = np.where(mask, q[np.ix_(active, columns)], 0).astype(float) * (described["gain"] / self.half)
         z = linear(self.window(k), self.z, weights, (own * keeps)[active])
@@ -249,12 +277,13 @@ class Checker:
         return f", outputs of {len(y)} inputs differ by {error:.2g} of {size:.2g}"
 
     def verdict(self):
-        self.first_layer()
-        for k in range(len(self.layers)): self.layer(k)
+        for k in range(len(self.layers)):
+            if self.is_first(k): self.univariate(k)
+            self.layer(k)
         return f"{self.blocks} blocks within {self.meta['epsilon']}{self.difference()}{'' if self.export is None else ', export equal'}"
 
 def one_line(error):
-    telling = isinstance(error, (ValueError, OSError, NotImplementedError))
+    telling = isinstance(error, (ValueError, OSError))
     return " ".join((str(error) if telling else repr(error)).split())
 
 if __name__ == "__main__":
@@ -262,7 +291,7 @@ if __name__ == "__main__":
     for option in ("ticket", "target", "--inputs", "--against"): parser.add_argument(option)
     try:
         print("sound:", Checker(parser.parse_args()).verdict())
-    except (NotImplementedError, OSError, MemoryError) as error:
+    except (OSError, MemoryError) as error:
         print("not checked:", one_line(error))
         sys.exit(2)
     except Exception as error:  # whatever a damaged file leads to

@@ -215,24 +215,19 @@ function sampleFigure(
 <figcaption>input ${index + 1}: ${classes}; largest difference ${formatNumber(difference)}</figcaption></figure>`;
 }
 
-function checking({ summary, ticket, target, options, folder }: ReportRun): string {
+function checking({ summary, target, options, folder }: ReportRun): string {
   const path = join(folder, runFiles.ticket);
   const files = { ticket: path, target: target.path };
-  const numpy = [
-    exportCommand(files, options, { format: 'target', out: 'target.safetensors' }),
-    `python3 test/numpy/check_ticket.py ${quote(fromHere(path))} target.safetensors`,
-  ];
-  // The script does not know the 2L construction.
-  const isForNumpy = ticket.deeperUnivariates.length === 0;
   const commands = [
     exportCommand(files, options, { format: 'onnx', out: 'ticket.onnx' }),
-    ...(isForNumpy ? numpy : []),
+    exportCommand(files, options, { format: 'target', out: 'target.safetensors' }),
+    `python3 test/numpy/check_ticket.py ${quote(fromHere(path))} target.safetensors`,
   ];
   return `<section>
 <h2>Check it yourself</h2>
 <p>With Tombola, from the seed and the bits alone:</p>
 <pre><code>${escapeMarkup(verifyCommand(files, options))}</code></pre>
-<p>With other software: export the ticket to PyTorch, ONNX Runtime or NumPy${isForNumpy ? ', or let a short NumPy script without any of Tombola’s code rebuild the random network and check every block' : ''}.</p>
+<p>With other software: export the ticket to PyTorch, ONNX Runtime or NumPy, or let a short NumPy script without any of Tombola’s code rebuild the random network and check every block.</p>
 <pre><code>${escapeMarkup(commands.join('\n'))}</code></pre>
 <table class="facts">
 <tr><td>ticket</td><td>${formatBytes(summary.ticketBytes)}</td></tr>
