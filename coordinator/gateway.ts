@@ -32,6 +32,7 @@ import { provingChecks } from './gateway/proving-checks.ts';
 import { searchViewOf, searchViewText } from './gateway/search-view.ts';
 import { openSocketServer, type SocketServer, socketPath } from './gateway/socket-server.ts';
 import { openTileCheckPool } from './gateway/tile-check-pool.ts';
+import type { JobStatus } from './jobs/job-status.ts';
 import { type Jobs, startJobs } from './jobs/jobs.ts';
 import { threadRunner } from './jobs/thread-runner.ts';
 import { type LedgerStatus, ledgerStatus } from './ledger.ts';
@@ -280,7 +281,7 @@ function backendOf(parts: {
   nowMs: () => number;
 }): Backend {
   const { jobs, engine, status, sockets, metrics, nowMs } = parts;
-  const statusOf = async (id: string): Promise<object | undefined> => jobs.status(id);
+  const statusOf = async (id: string): Promise<JobStatus | undefined> => jobs.status(id);
   return {
     jobs: async () => jobs.list(),
     job: statusOf,

@@ -3,7 +3,7 @@
  *
  * Access token, text:   scope.keyId.expiry.id.mac
  *   expiry   milliseconds since 1970, decimal; the first moment at which the token is no longer valid
- *   id       names the bearer in logs and in bans: 24 random hexadecimal digits unless something else was asked for
+ *   id       names the bearer in logs and bans and as the owner of jobs: 24 random hexadecimal digits unless something else was asked for
  *   mac      base64url of HMAC(secret of keyId, "tombola access 1\n" + the token up to the last dot)
  * Lease token, 28 bytes:   expiry (float64, little-endian), attempt (uint32, little-endian), then the first 16 bytes of
  *   HMAC(key, "tombola lease 1\n" + JSON of [job, tile, attempt, worker, expiry])

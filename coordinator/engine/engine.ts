@@ -17,6 +17,8 @@ export interface StoredJob {
   readonly priority: number;
   /** Order of submission. */
   readonly sequence: number;
+  /** Who submitted it: the id of the access token. Absent in records from before this was kept. */
+  readonly submitter?: string;
 }
 
 /**

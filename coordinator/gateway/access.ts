@@ -32,6 +32,11 @@ function accessOf(keys: TokenKeys, token: string): Access | null {
   return claim && { ...claim, isStillGood: () => checkToken(keys, token, Date.now()) !== null };
 }
 
+/** Returns whether the bearer may end a job: its own, one that nobody is known to have submitted, or any as an admin. */
+export function mayEnd({ scope, id }: Access, { submitter }: { readonly submitter: string | null }): boolean {
+  return scope === 'admin' || submitter === null || submitter === id;
+}
+
 /** Returns the token of an Authorization header; '' when it is of another kind; undefined when there is none. */
 export function bearerToken({ headers }: IncomingMessage): string | undefined {
   const { authorization } = headers;

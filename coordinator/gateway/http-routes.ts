@@ -9,7 +9,7 @@
  *   GET    /api/jobs                read, submit, admin      all jobs
  *   POST   /api/jobs?name=&priority=&options=   submit, admin   the body is a network file (safetensors), options are JSON; the job
  *   GET    /api/jobs/ID             read, submit, admin      one job
- *   DELETE /api/jobs/ID             submit, admin            cancels it; with ?remove=true forgets it and its results
+ *   DELETE /api/jobs/ID             admin, submit with the id of who submitted it   cancels it; with ?remove=true forgets it and its results
  *   GET    /api/jobs/ID/ticket      submit, admin            the ticket file of a job that is done
  *   GET    /api/workers             read, submit, admin      who is connected, and how it does
  *   GET    /api/live?job=ID           read, submit, admin      all that changes, as lines of JSON (src/core/live/views.ts)
@@ -18,9 +18,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { TombolaError } from '../../src/core/errors.ts';
 import { jobNetworkBytesMax, jobOptionsBytesMax, uploadCountMax } from '../../src/core/limits.ts';
+import type { Submission } from '../jobs/job-request.ts';
+import type { JobStatus } from '../jobs/job-status.ts';
 import { reasonOf } from '../reason-of.ts';
 import { isAllowed, type TokenAction } from '../tokens.ts';
-import { bearerToken, type CheckAccess, type CheckOrigin } from './access.ts';
+import { type Access, bearerToken, type CheckAccess, type CheckOrigin, mayEnd } from './access.ts';
 import type { Join } from './join.ts';
 import type { LiveRoute } from './live/live-route.ts';
 import type { Log } from './log.ts';
@@ -29,14 +31,9 @@ import { noPageHeaders, type Pages } from './pages.ts';
 /** What the routes answer from. Methods that get an id return undefined for one that does not exist. */
 export interface Backend {
   jobs(): Promise<readonly object[]>;
-  job(id: string): Promise<object | undefined>;
+  job(id: string): Promise<Pick<JobStatus, 'submitter'> | undefined>;
   /** @throws TombolaError when the network or the options cannot be used. */
-  submit(request: {
-    readonly network: Uint8Array;
-    readonly options: unknown;
-    readonly name: string;
-    readonly priority: number;
-  }): Promise<object>;
+  submit(submission: Submission): Promise<object>;
   cancel(id: string): Promise<object | undefined>;
   remove(id: string): Promise<object | undefined>;
   /** The sealed ticket's bytes; null while there is none. */
@@ -71,6 +68,8 @@ type Handler = (place: {
   readonly id: string;
   readonly request: IncomingMessage;
   readonly url: URL;
+  /** Null only where anybody may ask. */
+  readonly access: Access | null;
 }) => Promise<Answer>;
 
 interface Route {
@@ -126,9 +125,8 @@ async function answer(
       405,
       `Cannot ${request.method ?? ''} ${url.pathname}, expected ${matching.map(({ method }) => method).join(' or ')}`,
     );
+  const access = route.action === null ? null : options.checkAccess(bearerToken(request) ?? '');
   if (route.action !== null) {
-    const token = bearerToken(request) ?? '';
-    const access = options.checkAccess(token);
     if (access === null)
       return refusal(
         401,
@@ -142,7 +140,7 @@ async function answer(
       );
   }
   const id = route.path.exec(url.pathname)?.[1] ?? '';
-  return route.handle({ id, request, url });
+  return route.handle({ id, request, url, access });
 }
 
 function routeTable({ backend, join, live }: RouteOptions): readonly Route[] {
@@ -153,8 +151,8 @@ function routeTable({ backend, join, live }: RouteOptions): readonly Route[] {
     action,
     handle,
   });
-  const submit: Handler = async ({ request, url }) => {
-    const asked = submitOptions(url);
+  const submit: Handler = async ({ request, url, access }) => {
+    const asked = { ...submitOptions(url), submitter: access?.id ?? '' };
     if (uploads >= uploadCountMax)
       return refusal(503, 'Cannot take another upload now: try again in a minute', { 'retry-after': '60' });
     uploads++;
@@ -175,7 +173,13 @@ function routeTable({ backend, join, live }: RouteOptions): readonly Route[] {
     route('GET', '/api/jobs', 'read', async () => ({ status: 200, body: { jobs: await backend.jobs() } })),
     route('POST', '/api/jobs', 'submit', submit),
     route('GET', jobPath, 'read', async ({ id }) => found(await backend.job(id), `job ${id}`)),
-    route('DELETE', jobPath, 'cancel', async ({ id, url }) => {
+    route('DELETE', jobPath, 'cancel', async ({ id, url, access }) => {
+      const job = await backend.job(id);
+      if (job !== undefined && (access === null || !mayEnd(access, job)))
+        return refusal(
+          403,
+          `Cannot end job ${id}: it is somebody else's, expected a token with the id ${job.submitter} or one for admin`,
+        );
       const isRemoved = url.searchParams.get('remove') === 'true';
       return found(await (isRemoved ? backend.remove(id) : backend.cancel(id)), `job ${id}`);
     }),

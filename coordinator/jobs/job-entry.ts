@@ -44,7 +44,7 @@ export function replaceStored(entry: JobEntry, stored: StoredJob): void {
 
 /** Returns the job as seen from outside. */
 export function statusOf({ stored, request, result, described, phase, progress }: JobEntry): JobStatus {
-  const { job, state, reason, priority, sequence } = stored;
+  const { job, state, reason, priority, sequence, submitter = null } = stored;
   return {
     job,
     name: request?.name ?? '',
@@ -53,6 +53,7 @@ export function statusOf({ stored, request, result, described, phase, progress }
     reason,
     priority,
     sequence,
+    submitter,
     progress: progress(),
     result,
     request: described,

@@ -47,6 +47,20 @@ export interface JobRequest {
   readonly options: PlanOptions;
 }
 
+/** What somebody asks for, not checked yet. */
+export interface Submission {
+  /** A network file (src/core/format/network-file.ts). */
+  readonly network: Uint8Array;
+  /** {@link PlanOptionsJson}. */
+  readonly options: unknown;
+  /** For people. */
+  readonly name: string;
+  /** Higher comes first. */
+  readonly priority: number;
+  /** The id of the access token. */
+  readonly submitter: string;
+}
+
 /** Returns plan options as JSON can hold them. The usual construction goes without saying, so that jobs keep their ids. */
 export function planOptionsToJson({
   seed,

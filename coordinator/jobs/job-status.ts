@@ -16,6 +16,8 @@ export interface JobStatus {
   readonly reason: string;
   readonly priority: number;
   readonly sequence: number;
+  /** The id of the token that it was submitted with; null where that is not known. */
+  readonly submitter: string | null;
   /** Null until it has been planned since this coordinator started. */
   readonly progress: JobProgress | null;
   /** Null until it is done. */

@@ -26,7 +26,13 @@ import { waitAtMost } from '../wait-at-most.ts';
 import { JobBlobs } from './job-blobs.ts';
 import { aging, entryOf, type JobEntry, replaceStored, statusOf } from './job-entry.ts';
 import type { JobProgress } from './job-progress.ts';
-import { checkedJobName, encodeJobRequest, jobIdOf, planOptionsOfJson } from './job-request.ts';
+import {
+  checkedJobName,
+  encodeJobRequest,
+  jobIdOf,
+  planOptionsOfJson,
+  type Submission,
+} from './job-request.ts';
 import type { JobRunner } from './job-runner.ts';
 import type { JobSharing } from './job-sharing.ts';
 import { DeadTile } from './job-solver.ts';
@@ -53,23 +59,11 @@ export interface JobsOptions {
   readonly closeMs?: number;
 }
 
-/** What somebody asks for. */
-export interface Submission {
-  /** A network file (src/core/format/network-file.ts). */
-  readonly network: Uint8Array;
-  /** PlanOptionsJson (job-request.ts), not checked yet. */
-  readonly options: unknown;
-  /** For people. */
-  readonly name: string;
-  /** Higher comes first. */
-  readonly priority: number;
-}
-
 /** All jobs of one coordinator. Whoever starts them closes them. */
 export interface Jobs {
   /**
    * Returns the id of the job for a submission, once it is durable. The same network and options are the same job: one that is
-   * done or running stays as it is, any other runs again.
+   * done or running stays as it is and whose it was, any other runs again, for who submits it now.
    * @throws TombolaError (misuse, failure) when the submission cannot be a job.
    */
   submit(submission: Submission): Promise<string>;
@@ -242,7 +236,7 @@ class JobList implements Jobs {
     return result;
   }
 
-  private async accept({ network: bytes, options, name, priority }: Submission): Promise<string> {
+  private async accept({ network: bytes, options, name, priority, submitter }: Submission): Promise<string> {
     if (bytes.length > jobNetworkBytesMax)
       throw misuse(
         `Cannot accept a network of ${bytes.length} bytes, expected at most ${jobNetworkBytesMax}`,
@@ -267,6 +261,7 @@ class JobList implements Jobs {
       result: '',
       priority,
       sequence,
+      submitter,
     };
     await this.options.engine.putJob(stored);
     // Where the engine is shared, it may have been adopted and begun by now.

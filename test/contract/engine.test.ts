@@ -21,6 +21,7 @@ function jobOf(job: string, rest: Partial<StoredJob> = {}): StoredJob {
     result: '',
     priority: 0,
     sequence: 0,
+    submitter: 'somebody',
     ...rest,
   };
 }

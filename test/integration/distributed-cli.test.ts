@@ -243,6 +243,9 @@ describe('a coordinator of its own', () => {
       start(send, { TOMBOLA_TOKEN: submit }).finished,
     ]);
     expect(good.map(({ code }) => code)).toEqual([0, 0]);
+    const other = await token('submit');
+    const notMine = ['cancel', good[1]?.stdout.trim() ?? '', '--coordinator', url];
+    expect(await refusal(2, notMine, other)).toMatch(/it is somebody else's, expected a token with the id/);
     await cancelWithout(read, { submit, job: good[1]?.stdout.trim() ?? '', url });
     const solver = start(['worker', url, '--threads', '1'], { TOMBOLA_TOKEN: worker });
     await solver.said('connected to');

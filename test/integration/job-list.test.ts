@@ -280,6 +280,7 @@ describe('a list of jobs', () => {
       options: planOptionsToJson(defaultOptions),
       name: '',
       priority: 0,
+      submitter: '',
     };
     await expect(life.jobs.submit({ ...whole, ...part })).rejects.toMatchObject({
       name: 'TombolaError',

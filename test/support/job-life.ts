@@ -77,6 +77,7 @@ export function submit(jobs: Jobs, options: Partial<PlanOptions> = {}, priority 
     options: planOptionsToJson({ ...defaultOptions, ...options }),
     name: 'a job',
     priority,
+    submitter: 'somebody',
   });
 }
 

@@ -110,6 +110,7 @@ describe('the view of volunteers', () => {
     reason: 'secret',
     priority: 3,
     sequence: 1,
+    submitter: null,
     progress: null,
     result: null,
     request: null,

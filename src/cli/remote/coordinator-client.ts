@@ -179,7 +179,7 @@ export class CoordinatorClient {
           : `Cannot ${action} at ${url}: the token is not valid there, or not any more; ${make}`,
       );
     const reason = refusalOf(body);
-    if (status === 403 && reason.includes('token'))
+    if (status === 403 && reason.includes('with a token for '))
       return misuse(`Cannot ${action} at ${url}: the token is for something else, not ${scope}; ${make}`);
     if (status === 404 && path.startsWith('/api/blobs/') && reason !== '')
       return failure(`Cannot ${action} from ${url}: it has lost it; submit the search again`);
