@@ -60,7 +60,11 @@ export const tokenCommandOptions: readonly OptionRow[] = [
     help: `what it is for: ${tokenScopes.join(' | ')}`,
   },
   { name: 'ttl-hours', value: 'H', help: 'hours until it expires (default: 168, a week)' },
-  { name: 'id', value: 'NAME', help: 'names the bearer: in logs and bans, and as the owner of jobs (default: random)' },
+  {
+    name: 'id',
+    value: 'NAME',
+    help: 'names the bearer: in logs and bans, and as the owner of jobs (default: random)',
+  },
   {
     name: 'rotate',
     value: null,
