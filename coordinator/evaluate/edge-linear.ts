@@ -7,11 +7,12 @@
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { Pair } from '../../src/core/network/network.ts';
-import { type Shape, windowPositions } from '../../src/core/network/shapes.ts';
+import { windowPositions } from '../../src/core/network/shapes.ts';
 import type { SparseLayer } from '../../src/core/ticket/sparse-layer.ts';
 import type { TensorFlow } from './backend.ts';
 import { type EdgeArena, edgeArena, imagesPerGroup } from './edges/edge-kernel.ts';
 import type { LinearPass } from './forward-pass.ts';
+import { linearShape } from './tensor-linear.ts';
 
 /** Bytes of input that a block of edges reads: half of a core's second-level cache. */
 const blockBytes = 1 << 18;
@@ -36,13 +37,11 @@ interface RowRange {
 
 /** Returns a layer's linear map. */
 export function edgeLinear(layer: SparseLayer): LinearPass {
-  const shapeOf = ([, height = 0, width = 0]: Shape): Shape =>
-    layer.kind === 'dense' ? [layer.rows] : [layer.rows, ...windowPositions([height, width], layer)];
   return {
-    shape: shapeOf,
+    shape: (input) => linearShape(input, layer),
     apply: (tf, { tensor, shape }, weightBytesMax) => ({
       tensor: sumEdges(tf, tensor, layer, weightBytesMax),
-      shape: shapeOf(shape),
+      shape: linearShape(shape, layer),
     }),
   };
 }

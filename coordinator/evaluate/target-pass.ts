@@ -5,7 +5,7 @@ import type { Linear, Network } from '../../src/core/network/network.ts';
 import { networkShapes, tapCount } from '../../src/core/network/shapes.ts';
 import type { TensorFlow } from './backend.ts';
 import { defaultPassBounds, forwardPass, type PassBounds, type PassNetwork } from './forward-pass.ts';
-import { type ChunkedLinear, denseLinear, type ScatterRows } from './tensor-linear.ts';
+import { type ChunkedLinear, denseLinear } from './tensor-linear.ts';
 
 /**
  * Returns the target's outputs [count, outputs] in float32 for inputs [count, ...inputShape], channels first.
@@ -48,17 +48,6 @@ function chunkedLinear(linear: Linear): ChunkedLinear {
     strides: window.strides,
     dilations: window.dilations,
     padding: window.padding,
-    scatter: scatterDense(linear.weights),
-  };
-}
-
-function scatterDense(weights: Float64Array): ScatterRows {
-  return (chunk, { first, count }, places) => {
-    const length = places.length;
-    for (let element = 0; element < length; element++) {
-      const place = places[element] as number;
-      for (let row = 0; row < count; row++)
-        chunk[place * count + row] = weights[(first + row) * length + element] as number;
-    }
+    weights: linear.weights,
   };
 }

@@ -9,14 +9,7 @@ import type { TensorFlow } from './backend.ts';
 import type { LinearPass } from './forward-pass.ts';
 import { type Batch, padSpatial } from './tensor-steps.ts';
 
-/** Writes the weights of rows first … first + count − 1 into a chunk of shape [places, count]. */
-export type ScatterRows = (
-  chunk: Float32Array,
-  range: { readonly first: number; readonly count: number },
-  places: Int32Array,
-) => void;
-
-/** A linear map whose weights are made in chunks. Input element index = col·taps + tap. */
+/** A dense linear map. Input element index = col·taps + tap. */
 export interface ChunkedLinear {
   readonly kind: 'dense' | 'convolution';
   readonly rows: number;
@@ -28,7 +21,14 @@ export interface ChunkedLinear {
   readonly strides: Pair;
   readonly dilations: Pair;
   readonly padding: Padding;
-  readonly scatter: ScatterRows;
+  /** Shape [rows, cols·taps]. */
+  readonly weights: Float64Array;
+}
+
+/** Rows whose weights exist in their layout together. */
+interface RowRange {
+  readonly first: number;
+  readonly count: number;
 }
 
 /** Returns a linear map with dense weights. */
@@ -47,8 +47,6 @@ function applyChunkedLinear(
   weightBytesMax: number,
 ): Batch {
   const shape = linearShape(batch.shape, linear);
-  if (batch.tensor.size === 0 || linear.rows === 0)
-    return { tensor: biasOnly(tf, batch, linear, shape), shape };
   const tensor = tf.tidy(() =>
     linear.kind === 'dense'
       ? multiply(tf, batch.tensor as Tensor2D, linear, weightBytesMax)
@@ -57,20 +55,12 @@ function applyChunkedLinear(
   return { tensor, shape };
 }
 
-function linearShape(input: Shape, linear: ChunkedLinear): Shape {
-  const [, height = 0, width = 0] = input;
+/** Returns the shape behind a linear map, channels first. */
+export function linearShape(
+  [, height = 0, width = 0]: Shape,
+  linear: Pick<ChunkedLinear, 'kind' | 'rows' | 'kernel' | 'strides' | 'dilations' | 'padding'>,
+): Shape {
   return linear.kind === 'dense' ? [linear.rows] : [linear.rows, ...windowPositions([height, width], linear)];
-}
-
-function biasOnly(tf: TensorFlow, { tensor }: Batch, linear: ChunkedLinear, [, ...spatial]: Shape): Tensor {
-  const shape = [tensor.shape[0] ?? 0, ...spatial, linear.rows];
-  if (linear.rows === 0) return tf.zeros(shape);
-  return tf.tidy(() =>
-    tf.tile(tf.reshape(tf.tensor1d(linear.bias), [...shape.map(() => 1).slice(1), linear.rows]), [
-      ...shape.slice(0, -1),
-      1,
-    ]),
-  );
 }
 
 function multiply(tf: TensorFlow, x: Tensor2D, linear: ChunkedLinear, weightBytesMax: number): Tensor {
@@ -79,7 +69,7 @@ function multiply(tf: TensorFlow, x: Tensor2D, linear: ChunkedLinear, weightByte
   const parts = chunks(linear.rows, cols, weightBytesMax).map((range) =>
     tf.tidy(() => {
       const chunk = new Float32Array(cols * range.count);
-      linear.scatter(chunk, range, places);
+      fillChunk(chunk, linear.weights, range, places);
       return tf.matMul(x, tf.tensor2d(chunk, [cols, range.count], 'float32'));
     }),
   );
@@ -95,7 +85,7 @@ function convolve(tf: TensorFlow, x: Tensor4D, linear: ChunkedLinear, weightByte
   const parts = chunks(linear.rows, weights, weightBytesMax).map((range) =>
     tf.tidy(() => {
       const chunk = new Float32Array(weights * range.count);
-      linear.scatter(chunk, range, places);
+      fillChunk(chunk, linear.weights, range, places);
       const filter = tf.tensor4d(chunk, [height, width, linear.cols, range.count], 'float32');
       return tf.conv2d(padded, filter, [...linear.strides], 'valid', 'NHWC', [...spread.dilations]);
     }),
@@ -129,8 +119,23 @@ function filterPlaces(
   });
 }
 
+/** Writes the weights of some rows into a chunk of shape [places, rows]. */
+function fillChunk(
+  chunk: Float32Array,
+  weights: Float64Array,
+  { first, count }: RowRange,
+  places: Int32Array,
+): void {
+  const length = places.length;
+  for (let element = 0; element < length; element++) {
+    const place = places[element] as number;
+    for (let row = 0; row < count; row++)
+      chunk[place * count + row] = weights[(first + row) * length + element] as number;
+  }
+}
+
 /** Splits rows into even ranges whose dense weights stay within the bytes; a range has at least one row. */
-function chunks(rows: number, weightsPerRow: number, bytesMax: number): { first: number; count: number }[] {
+function chunks(rows: number, weightsPerRow: number, bytesMax: number): RowRange[] {
   const most = Math.max(1, Math.floor(bytesMax / 4 / weightsPerRow));
   const parts = Math.ceil(rows / most);
   const count = Math.ceil(rows / parts);
