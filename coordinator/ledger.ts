@@ -34,7 +34,7 @@
  * Times are monotonic milliseconds. The order of effects is the order in which they are to be carried out.
  */
 
-import { addJob, addTiles, loseTile, removeJob } from './ledger/jobs.ts';
+import { addJob, addTiles, removeJob } from './ledger/jobs.ts';
 import { adoptLease, giveBack } from './ledger/leases.ts';
 import {
   acceptStored,
@@ -69,8 +69,6 @@ export type LedgerEvent =
   | { readonly kind: 'job-added'; readonly job: string; readonly priority: number }
   /** A tile that is done already is opened again: asking for it means that its result was lost or dropped. */
   | { readonly kind: 'tiles-added'; readonly job: string; readonly tiles: readonly LedgerTile[] }
-  /** The stored result of a tile that is done has been lost: it is to be solved anew when it is added again. */
-  | { readonly kind: 'tile-lost'; readonly job: string; readonly tile: string }
   | { readonly kind: 'job-removed'; readonly job: string }
   | {
       readonly kind: 'worker-joined';
@@ -213,9 +211,6 @@ function change(ledger: Ledger, event: LedgerEvent): void {
       break;
     case 'tiles-added':
       addTiles(ledger, event);
-      break;
-    case 'tile-lost':
-      loseTile(ledger, event);
       break;
     case 'job-removed':
       removeJob(ledger, event.job);

@@ -114,11 +114,8 @@ class Shell {
   addTile(job: string, work: TileWork): Promise<TileFate> {
     const { fate, isNew } = this.tiles.add(job, work);
     const tile = work.tile.id;
-    if (isNew) {
-      // Asked for again although it was done: what was stored has been lost.
-      this.happen({ kind: 'tile-lost', job, tile });
-      this.happen({ kind: 'tiles-added', job, tiles: [{ tile, blocks: blockCount(work) }] });
-    }
+    // One that was done is asked for again when what was stored has been lost: the ledger opens it again.
+    if (isNew) this.happen({ kind: 'tiles-added', job, tiles: [{ tile, blocks: blockCount(work) }] });
     return fate;
   }
 

@@ -5,7 +5,7 @@ import { closeQueues } from '../scheduler.ts';
 import { endLease } from './leases.ts';
 import { dropResult } from './results.ts';
 import { Fifo, type Ledger, type TileRecord } from './state.ts';
-import { findTile, noCounts, setState, settleTile } from './tiles.ts';
+import { noCounts, setState, settleTile } from './tiles.ts';
 
 /** Adds a job without tiles; one that is there already stays as it is. */
 export function addJob(ledger: Ledger, event: Extract<LedgerEvent, { kind: 'job-added' }>): void {
@@ -57,15 +57,6 @@ export function addTiles(ledger: Ledger, event: Extract<LedgerEvent, { kind: 'ti
     job.counts.waiting++;
     settleTile(ledger, tile);
   }
-}
-
-/** The stored result of a tile that is done was lost: nobody is told that it is durable any more. It waits to be asked for again. */
-export function loseTile(ledger: Ledger, event: Extract<LedgerEvent, { kind: 'tile-lost' }>): void {
-  const tile = findTile(ledger, event);
-  if (tile?.state !== 'done') return;
-  tile.job.blocksDone -= tile.blocks;
-  tile.isUnsolvable = 'its stored result was lost';
-  setState(ledger, tile, 'dead');
 }
 
 /** Forgets a job: its leases are cancelled, its results dropped. */

@@ -22,7 +22,6 @@ const events: fc.Arbitrary<LedgerEvent> = fc.oneof(
     job,
     tiles: fc.array(fc.record({ tile, blocks: fc.integer({ min: 1, max: 50 }) }), { maxLength: 3 }),
   }),
-  fc.record({ kind: fc.constant('tile-lost' as const), job, tile }),
   fc.record({ kind: fc.constant('job-removed' as const), job }),
   fc.record({
     kind: fc.constant('worker-joined' as const),
@@ -90,7 +89,8 @@ test('any events in any order leave the books right and acknowledge only what is
         const model = new Model();
         let now = 0;
         const happen = (event: LedgerEvent): void => {
-          if (event.kind === 'tile-lost') model.durable.delete(`${event.job}/${event.tile}`);
+          if (event.kind === 'tiles-added' && ledger.jobs.has(event.job))
+            for (const { tile: name } of event.tiles) model.durable.delete(`${event.job}/${name}`);
           if (event.kind === 'job-removed')
             for (const name of names) model.durable.delete(`${event.job}/${name}`);
           // A shell reports only on what it was asked to do.

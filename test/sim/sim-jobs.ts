@@ -129,7 +129,6 @@ export class SimJobs {
       this.world.audit.reopened(job.plan.job, id);
       job.tiles.set(id, tiles.find((tile) => tile.id === id) as ToyTile);
       job.missing.add(id);
-      this.coordinator.happen({ kind: 'tile-lost', job: job.plan.job, tile: id });
     }
     this.ask(
       job,

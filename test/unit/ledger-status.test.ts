@@ -17,7 +17,6 @@ describe('the tiles in hand', () => {
     desk.happen({ kind: 'stored', result, outcome: 'new' });
     expect(tilesInHand(desk.ledger, 'j').map(({ tile }) => tile)).toEqual(['j1', 'j2']);
     expect(statusOfTile(desk.ledger, 'j', first)).toEqual({ tile: first, state: 'done', isRetried: false });
-    desk.happen({ kind: 'tile-lost', job: 'j', tile: first });
     desk.happen({ kind: 'tiles-added', job: 'j', tiles: [{ tile: first, blocks: 10 }] });
     expect(tilesInHand(desk.ledger, 'j').map(({ tile }) => tile)).toEqual(['j1', 'j2', first]);
   });
