@@ -8,15 +8,15 @@
  *   leased      one worker, or two (a straggler copy)    → open       every lease on it has expired, been given back, or died
  *                                                        → checking   a result comes in (from anyone: results prove themselves)
  *   checking    a result is being verified               → storing    verified
- *                                                        → open       verified, but its misses need a second opinion: the result
- *                                                                     is held, and the tile goes to another worker
+ *                                                        → open       verified, but it needs a second opinion (unproven misses, or
+ *                                                                     the sample): it is held, and the tile goes to a trusted worker
  *                                                        → leased/open  refused; the sender is held to account
  *   storing     the verified result is being committed   → done       the store says new or duplicate: compare-and-set is the commit
  *                                                        → waiting    the store failed; the sender is asked to send it again
  *   waiting     its result was verified, not stored      → checking   the sender comes with it again
  *                                                        → open       it does not
- *   local       tileAttemptMax leases came to nothing, two verified results differ, no second opinion came in time, or there are only
- *               volunteers for a tile whose result is too long for a frame of theirs
+ *   local       tileAttemptMax leases came to nothing, two volunteers' results differ, a second opinion did not come in time or there
+ *               is no trusted worker to give one, or there are only volunteers for a tile whose result is too long for a frame of theirs
  *                                                        → storing    the gateway solved it itself
  *                                                        → dead       it could not: the job says "incomplete"
  *   done        durable. Late results are acknowledged as duplicates and dropped
@@ -61,7 +61,7 @@ export interface LedgerTile {
   readonly blocks: number;
 }
 
-/** How far a worker is believed: `trusted` results are checked by sample, a `volunteer`'s in full, and its misses elsewhere. */
+/** How far a worker is believed: `trusted` results are checked by sample, a `volunteer`'s in full, its misses included. */
 export type WorkerKind = 'trusted' | 'volunteer';
 
 /** What happens to the ledger. Sessions are connections; a worker may come back with another one. */

@@ -1,4 +1,4 @@
-/** What running target and ticket over data showed, and what the evaluating thread is given for it. */
+/** What is evaluated, and what that showed. */
 import type { Network } from '../../src/core/network/network.ts';
 import type { Ticket } from '../../src/core/ticket/ticket.ts';
 import type { OutputComparison } from './compare.ts';
@@ -14,7 +14,7 @@ export interface EvaluationSubject {
   readonly labels: Int32Array | null;
 }
 
-/** What came out. Figures that were not reached because of a fault are NaN. */
+/** What came out. Errors are NaN where an output is. */
 export interface Evaluation extends OutputComparison {
   readonly images: number;
   readonly backend: 'tensorflow' | 'wasm';

@@ -264,7 +264,7 @@ interface Refusal {
   readonly reason: string;
 }
 
-/** A socket that takes nothing for two pings' time, or has too much waiting, is cut: a half-open one would hold its memory for ever. */
+/** A socket that takes nothing for two pings' time is cut: a half-open one would hold its memory for ever. */
 function keepAlive(webSocket: WebSocket): () => void {
   let isAlive = true;
   webSocket.on('pong', () => {
