@@ -3,6 +3,7 @@ import { Piscina } from 'piscina';
 import { misuse } from '../../src/core/errors.ts';
 import { poolThreadsMax } from '../../src/core/limits.ts';
 import type { LayerProblem } from '../../src/core/plan/tile.ts';
+import { ownedBuffer } from '../owned-buffer.ts';
 import { withSharedArrays } from '../shared-arrays.ts';
 import { checkTile } from './check-tile.ts';
 import type { ThreadCheckTask, TileCheckReply, TileCheckTask } from './tile-check-task.ts';
@@ -47,7 +48,7 @@ export function openTileCheckPool({ threads }: { readonly threads: number }): Ti
     check: async (task) =>
       await piscina.run(
         { ...task, ...layerOf(task.problem) } satisfies ThreadCheckTask,
-        withoutPrototype({ name: 'checkOnThread', transferList: owned(task.body) }),
+        withoutPrototype({ name: 'checkOnThread', transferList: ownedBuffer(task.body) }),
       ),
     close: () => {
       closing ??= piscina.destroy();
@@ -59,12 +60,6 @@ export function openTileCheckPool({ threads }: { readonly threads: number }): Ti
 /** Returns checks on the caller's own thread: for where there are no sockets to keep waiting and results are few. */
 export function localTileChecks(): TileCheckPool {
   return { check: async (task) => checkTile(task), close: async () => undefined };
-}
-
-/** A body that shares its memory with others is copied instead. */
-function owned(body: Uint8Array): ArrayBuffer[] {
-  const { buffer } = body;
-  return buffer instanceof ArrayBuffer && buffer.byteLength === body.byteLength ? [buffer] : [];
 }
 
 /** Threads load JavaScript. Run from its TypeScript source, as tests do, this file lies two folders below the repository root. */

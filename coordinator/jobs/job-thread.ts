@@ -3,6 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { decodeNetwork, networkDigest } from '../../src/core/format/network-file.ts';
 import { threadCallsOnTheWayMax } from '../../src/core/limits.ts';
 import type { LayerProblem, Tile } from '../../src/core/plan/tile.ts';
+import { ownedBuffer } from '../owned-buffer.ts';
 import { withSharedArrays } from '../shared-arrays.ts';
 import type { TileObserver } from '../tile-observer.ts';
 import { decodeJobRequest } from './job-request.ts';
@@ -81,7 +82,7 @@ function environmentOf(
       readResult: (...args) => caller.call('readResult', args),
       dropResult: (...args) => caller.call('dropResult', args),
       // A run stores what it has just encoded and does not look at it again.
-      putBlob: (bytes) => caller.call('putBlob', [bytes], { transfer: whole(bytes) }),
+      putBlob: (bytes) => caller.call('putBlob', [bytes], { transfer: ownedBuffer(bytes) }),
       readBlob: (...args) => caller.call('readBlob', args),
     },
     ledger: {
@@ -132,11 +133,6 @@ function observer(wire: LayerWire): TileObserver {
       tell({ kind: 'done', layer, solved: { ...solved, tile: wire.tile(solved.tile) } });
     },
   };
-}
-
-/** The memory to hand over; none where others have a part in it. */
-function whole({ buffer, byteLength }: Uint8Array): ArrayBuffer[] {
-  return buffer instanceof ArrayBuffer && buffer.byteLength === byteLength ? [buffer] : [];
 }
 
 async function textOf(start: ThreadStart): Promise<string> {

@@ -5,6 +5,7 @@
 import { Worker } from 'node:worker_threads';
 import { failure } from '../../src/core/errors.ts';
 import type { LayerProblem } from '../../src/core/plan/tile.ts';
+import { ownedBuffer } from '../owned-buffer.ts';
 import type { TileObserver } from '../tile-observer.ts';
 import { encodeJobRequest } from './job-request.ts';
 import type { JobRunner } from './job-runner.ts';
@@ -75,7 +76,10 @@ class Desk {
     }
     const { id, name } = message;
     const answer = this.answer(message).then(
-      (value) => reply({ kind: 'answer', id, value }, name === 'readBlob' ? owned(value) : []),
+      (value) => {
+        const isHandedOver = name === 'readBlob' && value instanceof Uint8Array;
+        reply({ kind: 'answer', id, value }, isHandedOver ? ownedBuffer(value) : []);
+      },
       (error: unknown) => reply({ kind: 'refusal', id, error: plainError(error) }),
     );
     if (name === 'addTile') reply({ kind: 'taken', id });
@@ -174,13 +178,6 @@ function threadError(error: Error): Error {
     'Cannot run the job: it needs more memory than the coordinator may use; start that with NODE_OPTIONS=--max-old-space-size=MEGABYTES',
     error,
   );
-}
-
-/** The memory to hand over; none where others have a part in it. */
-function owned(value: unknown): ArrayBuffer[] {
-  if (!(value instanceof Uint8Array)) return [];
-  const { buffer, byteLength } = value;
-  return buffer instanceof ArrayBuffer && buffer.byteLength === byteLength ? [buffer] : [];
 }
 
 /** Threads load JavaScript. Run from its TypeScript source, as tests do, this file lies two folders below the repository root. */
