@@ -58,14 +58,13 @@ function run(workerKind) {
           job,
           tile,
           result: `${results++}`,
-          claimsMisses: true,
+          claimsMisses: workerKind === 'volunteer',
         });
       happen({ kind: 'wanted', session: effect.session, slots: 64 });
-    } else if (effect.kind === 'verify') {
-      // One tile in five has a miss, as with a plan's usual spares.
-      const claimsMisses = Number(effect.tile) % 5 === 0;
-      happen({ kind: 'verified', result: effect.result, digest: effect.tile, claimsMisses });
-    } else if (effect.kind === 'store') happen({ kind: 'stored', result: effect.result, outcome: 'new' });
+    } else if (effect.kind === 'verify')
+      // Misses have been proved by then.
+      happen({ kind: 'verified', result: effect.result, digest: effect.tile, claimsMisses: false });
+    else if (effect.kind === 'store') happen({ kind: 'stored', result: effect.result, outcome: 'new' });
     else if (effect.kind === 'solve-here')
       happen({
         kind: 'solved-here',
