@@ -57,13 +57,17 @@ export function createRunFolder(
 
 /**
  * Makes a folder and its parents where it is not there yet.
+ * @param option the one that names it, for messages.
  * @throws TombolaError when it cannot be made.
  */
-export function openFolder(path: string): void {
+export function openFolder(
+  path: string,
+  { option = '--out', mode = 0o777 }: { readonly option?: string; readonly mode?: number } = {},
+): void {
   try {
-    makeFolder(path);
+    makeFolder(path, mode);
   } catch (cause) {
-    throw folderError(path, cause);
+    throw folderError(path, cause, option);
   }
 }
 
@@ -167,13 +171,13 @@ function onDisk(folder: string, act: () => void): void {
   }
 }
 
-function folderError(path: string, cause: unknown): unknown {
+function folderError(path: string, cause: unknown, option = '--out'): unknown {
   if (cause instanceof TombolaError) return cause;
   const code = systemErrorCode(cause);
   if (code === undefined) return cause;
   if (code === 'ENOSPC' || code === 'EDQUOT')
     return failure(
-      `Cannot make the folder ${path}: the disk is full; make room or name another --out`,
+      `Cannot make the folder ${path}: the disk is full; make room or name another ${option}`,
       cause,
     );
   const reasons: Readonly<Record<string, string>> = {
@@ -185,7 +189,7 @@ function folderError(path: string, cause: unknown): unknown {
     EROFS: 'the disk is read-only',
   };
   return misuse(
-    `Cannot make the folder ${path}: ${reasons[code] ?? code}, expected a folder of your own; name another --out`,
+    `Cannot make the folder ${path}: ${reasons[code] ?? code}, expected a folder of your own; name another ${option}`,
     cause,
   );
 }

@@ -187,6 +187,12 @@ describe('without a coordinator', () => {
     ],
     ['no URL', 2, /expected https:/, ['status', '--coordinator', 'localhost:1']],
     ['a token and no coordinator', 2, /--token without --coordinator/, ['search', target, '--token', 'x']],
+    [
+      'serving from a folder that cannot be made',
+      2,
+      /Cannot make the folder \/proc\/x: .*another --data/,
+      ['serve', '--data', '/proc/x', '--port', '0'],
+    ],
     ['serving nowhere', 2, /--data DIR/, ['serve']],
     ['serving others unencrypted', 2, /without encryption/, ['serve', '--data', 'd', '--host', '0.0.0.0']],
     ['half a certificate', 2, /give both/, ['serve', '--data', 'd', '--cert', target]],

@@ -19,6 +19,7 @@ import { engineOptionsOf } from '../remote/engine-options.ts';
 import { followSharedKeys } from '../remote/shared-token-keys.ts';
 import { followTokenKeys, makeTokenKeys, readTokenKeys } from '../remote/token-keys-file.ts';
 import { quote } from '../report/command-line.ts';
+import { openFolder } from '../run-folder.ts';
 import { parseSharedOptions } from '../search-options.ts';
 import { whenAborted } from '../unless-aborted.ts';
 
@@ -79,6 +80,7 @@ export async function startCoordinator(raw: RawOptions): Promise<StartedCoordina
   const writeLog = (line: string): void => {
     process.stderr.write(line);
   };
+  if (data !== undefined) openFolder(data, { option: '--data', mode: 0o700 });
   const log = openLog(writeLog);
   const closers: (() => Promise<void>)[] = [];
   const close = async (): Promise<void> => {
