@@ -70,12 +70,18 @@ export function fillSession(ledger: Ledger, session: SessionRecord): void {
 export function serveIdle(ledger: Ledger, isThorough = false): void {
   let scanned = isThorough ? ledger.idle.size : Math.min(idleScanMax, ledger.idle.size);
   for (; scanned > 0 && ledger.openCount > 0; scanned--) {
-    const [session] = ledger.idle;
+    const session = nextIdle(ledger);
     if (session === undefined) return;
-    ledger.idle.delete(session);
-    ledger.idle.add(session);
     fillSession(ledger, session);
   }
+}
+
+/** Returns the idle sessions in turns; an iterator of a set goes on where it is, whatever is added and deleted meanwhile. */
+function nextIdle(ledger: Ledger): SessionRecord | undefined {
+  const next = ledger.idleRound.next();
+  if (next.done !== true) return next.value;
+  ledger.idleRound = ledger.idle.values();
+  return ledger.idleRound.next().value;
 }
 
 /** Gives sessions for which nothing was open a second copy of what takes too long. */
@@ -96,9 +102,9 @@ export function serveStragglers(ledger: Ledger): void {
 }
 
 function findHelper(ledger: Ledger, lease: LeaseRecord): SessionRecord | undefined {
-  let scanned = 0;
-  for (const session of ledger.idle) {
-    if (++scanned > scanMax) return undefined;
+  for (let scanned = Math.min(scanMax, ledger.idle.size); scanned > 0; scanned--) {
+    const session = nextIdle(ledger);
+    if (session === undefined) return undefined;
     const { worker } = session;
     if (worker === lease.session.worker || lease.tile.results.some((result) => result.worker === worker))
       continue;

@@ -155,8 +155,10 @@ export interface Ledger {
   readonly results: Map<string, ResultRecord>;
   /** Jobs with open tiles by priority, highest first; within one, whose turn it is comes first. */
   readonly turns: { readonly priority: number; readonly jobs: Set<JobRecord> }[];
-  /** Sessions with unused credit; the longest waiting first. */
+  /** Sessions with unused credit. */
   readonly idle: Set<SessionRecord>;
+  /** Where the round through them has got to. */
+  idleRound: Iterator<SessionRecord>;
   readonly deadlines: TimeQueue<LeaseRecord>;
   /** Tiles to look at again at a time: reopen, or stop waiting for a second opinion. */
   readonly reviews: TimeQueue<TileRecord>;
@@ -193,6 +195,7 @@ export function emptyLedger(settings: LedgerSettings): Ledger {
     results: new Map(),
     turns: [],
     idle: new Set(),
+    idleRound: new Set<SessionRecord>().values(),
     deadlines: new TimeQueue(),
     reviews: new TimeQueue(),
     singles: new Set(),
