@@ -72,7 +72,9 @@ if (values.cluster || values['cluster-gateways']) {
   await scenario("a gateway's death", () => gatewayDeath(jobs));
 }
 if (values.cluster || values['cluster-load'])
-  await scenario('load of one gateway and of two', async () => gatewayLoad(await makeJobs(first, 800)));
+  await scenario('load of one gateway and of two', async () =>
+    gatewayLoad(await makeJobs(first, { count: 4, hidden: 600 })),
+  );
 if (values.kills !== undefined && !isShared) {
   const [kills, seed, workers] = [Number(values.kills), Number(values.seed), Number(values.workers)];
   await scenario('kills', () => killCycles({ kills, seed, workers, onCycle }));

@@ -14,8 +14,9 @@ export interface LoadReport {
   readonly tiles: number;
   readonly tilesPerSecond: number;
   readonly gatewaysMs: number;
-  /** Of the busiest gateway. */
+  /** Of the busiest gateway, and of its main thread alone: what cannot be spread over cores. */
   readonly gatewayMsMax: number;
+  readonly loopMsMax: number;
   /** Of the three servers together, and of the busiest. */
   readonly serversMs: number;
   readonly serverMsMax: number;
@@ -54,6 +55,7 @@ async function loadOf(jobs: readonly ChaosJob[], gateways: number): Promise<Load
     while (swarm.acknowledged().size < warmUpCount) await new Promise((resolve) => setTimeout(resolve, 5));
     const of = {
       gateways: pidsOf(swarm.gateways.map((gateway) => gateway?.child.pid)),
+      loops: pidsOf(swarm.gateways.map((gateway) => gateway?.child.pid)).map((pid) => `${pid}/task/${pid}`),
       servers: pidsOf(swarm.nats.servers.map((server) => server.pid())),
       workers: pidsOf(swarm.workers.map((worker) => worker.child.pid)),
     };
@@ -72,6 +74,7 @@ async function loadOf(jobs: readonly ChaosJob[], gateways: number): Promise<Load
       tilesPerSecond: tiles / seconds,
       gatewaysMs: sum(per('gateways')),
       gatewayMsMax: Math.max(...per('gateways')),
+      loopMsMax: Math.max(...per('loops')),
       serversMs: sum(per('servers')),
       serverMsMax: Math.max(...per('servers')),
       workersMs: sum(per('workers')),
@@ -81,17 +84,17 @@ async function loadOf(jobs: readonly ChaosJob[], gateways: number): Promise<Load
   }
 }
 
-function pidsOf(pids: readonly (number | undefined)[]): number[] {
-  return pids.filter((pid) => pid !== undefined);
+function pidsOf(pids: readonly (number | undefined)[]): string[] {
+  return pids.filter((pid) => pid !== undefined).map(String);
 }
 
-function timesOf<Key extends string>(pids: Readonly<Record<Key, readonly number[]>>): Record<Key, number[]> {
-  const entries = Object.entries<readonly number[]>(pids).map(([key, of]) => [key, of.map(processorMs)]);
+function timesOf<Key extends string>(pids: Readonly<Record<Key, readonly string[]>>): Record<Key, number[]> {
+  const entries = Object.entries<readonly string[]>(pids).map(([key, of]) => [key, of.map(processorMs)]);
   return Object.fromEntries(entries) as Record<Key, number[]>;
 }
 
-/** User and system time of a process, in ticks of 10 ms (proc(5)). */
-function processorMs(pid: number): number {
+/** User and system time of a process or a thread, in ticks of 10 ms (proc(5)). */
+function processorMs(pid: string): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
   return 10 * (Number(fields[11]) + Number(fields[12]));
 }
