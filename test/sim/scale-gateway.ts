@@ -3,8 +3,10 @@ import {
   apply as applyToLedger,
   createLedger,
   type Ledger,
+  type LedgerEffect,
   type LedgerEvent,
 } from '../../coordinator/ledger.ts';
+import { feedPullMax, tilesInFlightMax } from '../../src/core/limits.ts';
 import { encodeMessage } from '../../src/core/protocol/codec.ts';
 import type { GatewayMessage, Lease, WorkerMessage } from '../../src/core/protocol/messages.ts';
 import type { Member } from './scale-member.ts';
@@ -15,8 +17,13 @@ const messageMs = 0.03;
 const byteMs = 1 / 48_000;
 /** Milliseconds of a gateway's loop for a new connection with TLS. */
 const connectMs = 1;
-/** From a verdict to a durable result. */
+/** From a verdict to a durable result, where the gateway keeps its own. */
 const commitMs = 5;
+/** Milliseconds of a gateway's loop per tile that it takes out of a shared queue; its driver's costs as much (--cluster-load: 1.6 in all). */
+const shareMs = 0.7;
+/** Between two looks at a shared queue, and the way to it. */
+const pullMs = 50;
+const adoptMs = 10;
 const specDigest = 'ab'.repeat(32);
 
 /** What a stretch of time came to. */
@@ -45,6 +52,9 @@ export class Gateway {
   tally = emptyTally();
   readonly members = new Map<string, Member>();
   private readonly swarm: Swarm;
+  private readonly index: number;
+  /** Tiles of the shared queue that its ledger has. */
+  private known = new Set<string>();
   private tileCount = 0;
   private resultCount = 0;
   private helloSecond = -1;
@@ -52,6 +62,7 @@ export class Gateway {
 
   constructor(swarm: Swarm, index: number) {
     this.swarm = swarm;
+    this.index = index;
     this.url = `wss://gateway-${index}`;
   }
 
@@ -60,10 +71,14 @@ export class Gateway {
     this.epoch++;
     this.ledger = createLedger({ seed: this.epoch });
     this.busyUntil = this.swarm.clockwork.now;
-    for (let job = 0; job < this.swarm.setting.jobs; job++) {
+    this.known = new Set();
+    const { engine, setting } = this.swarm;
+    for (let job = 0; job < setting.jobs; job++) {
       this.happen({ kind: 'job-added', job: `job${job}`, priority: 0 });
-      for (let tile = 0; tile < tilesInFlight; tile++) this.addTile(`job${job}`);
+      if (engine === null) for (let tile = 0; tile < tilesInFlightMax; tile++) this.addTile(`job${job}`);
     }
+    engine?.drive(this);
+    if (engine !== null) this.feed(this.epoch);
     this.tick(this.epoch);
   }
 
@@ -111,7 +126,7 @@ export class Gateway {
           workerKind: 'trusted',
           threads: this.swarm.setting.threads,
         });
-        for (const name of message.holding) this.happen({ kind: 'holds', session, ...name });
+        this.hold(session, message.holding);
         return;
       case 'want':
         this.happen({ kind: 'wanted', session, slots: message.slots });
@@ -119,7 +134,7 @@ export class Gateway {
       case 'beat':
         this.happen({ kind: 'beat', session });
         this.send(member, { kind: 'beat', cancel: [] });
-        for (const name of message.holding) this.happen({ kind: 'holds', session, ...name });
+        this.hold(session, message.holding);
         return;
       case 'nack':
         this.happen({ kind: 'given-back', session, job: message.job, tile: message.tile });
@@ -130,9 +145,56 @@ export class Gateway {
       case 'result': {
         const { job, tile } = message;
         const result = `r${++this.resultCount}`;
-        this.happen({ kind: 'result', session, job, tile, result, claimsMisses: false });
+        this.adopt(job, tile, () =>
+          this.happen({ kind: 'result', session, job, tile, result, claimsMisses: false }),
+        );
       }
     }
+  }
+
+  private hold(session: string, holding: readonly { readonly job: string; readonly tile: string }[]): void {
+    for (const { job, tile } of holding)
+      this.adopt(job, tile, () => this.happen({ kind: 'holds', session, job, tile }));
+  }
+
+  /** Goes on when the ledger has a tile that somebody asks for, wherever the shared queue has it. */
+  private adopt(job: string, tile: string, next: () => void): void {
+    const { engine, clockwork } = this.swarm;
+    if (engine === null || this.known.has(tile) || !engine.isAsked(tile)) {
+      next();
+      return;
+    }
+    const { epoch } = this;
+    clockwork.after(adoptMs, () =>
+      this.inTurn(shareMs, () => {
+        if (epoch !== this.epoch) return;
+        this.know(job, tile);
+        next();
+      }),
+    );
+  }
+
+  private know(job: string, tile: string): void {
+    if (this.known.has(tile)) return;
+    this.known.add(tile);
+    this.happen({ kind: 'tiles-added', job, tiles: [{ tile, blocks: 100_000 }] });
+  }
+
+  /** Takes as many tiles out of the shared queue as the workers may soon ask for (coordinator/cluster/work-feed.ts). */
+  private feed(epoch: number): void {
+    if (epoch !== this.epoch) return;
+    const { engine, clockwork, setting } = this.swarm;
+    const again = (): void => clockwork.after(pullMs, () => this.feed(epoch));
+    let room = -this.ledger.openCount;
+    for (const { threads, leases } of this.ledger.sessions.values())
+      room += Math.max(2 * threads, leases.size);
+    const taken = room <= 0 ? [] : (engine?.pull(this, Math.min(room, feedPullMax * setting.jobs)) ?? []);
+    const costMs = shareMs + setting.tile.downBytes * byteMs;
+    this.inTurn(taken.length * costMs, () => {
+      if (epoch !== this.epoch) return;
+      for (const { job, tile } of taken) this.know(job, tile);
+      again();
+    });
   }
 
   private happen(event: LedgerEvent): void {
@@ -161,7 +223,7 @@ export class Gateway {
           });
           break;
         case 'store':
-          later(commitMs, { kind: 'stored', result: effect.result, outcome: 'new' });
+          this.store(effect, epoch);
           break;
         case 'acknowledge':
           if (effect.outcome === 'new') this.tally.results++;
@@ -189,7 +251,8 @@ export class Gateway {
           break;
         }
         case 'tile-done':
-          this.addTile(effect.job);
+          if (this.swarm.engine === null) this.addTile(effect.job);
+          else this.known.delete(effect.tile);
           break;
         default:
           break;
@@ -197,8 +260,17 @@ export class Gateway {
     }
   }
 
+  private store({ result, tile }: Extract<LedgerEffect, { kind: 'store' }>, epoch: number): void {
+    const { engine, clockwork, setting } = this.swarm;
+    const stored = (outcome: 'new' | 'duplicate'): void => {
+      if (epoch === this.epoch) this.happen({ kind: 'stored', result, outcome });
+    };
+    if (engine === null) clockwork.after(commitMs, () => stored('new'));
+    else engine.commit(tile, setting.tile.upBytes, stored);
+  }
+
   private addTile(job: string): void {
-    const tile = `${++this.tileCount}-${this.url}`.padStart(64, '0');
+    const tile = `${this.index}-${++this.tileCount}`.padStart(64, '0');
     this.happen({ kind: 'tiles-added', job, tiles: [{ tile, blocks: 100_000 }] });
   }
 
@@ -220,7 +292,7 @@ export class Gateway {
   }
 
   /** The loop does one thing after the other. */
-  private inTurn(costMs: number, run: () => void): void {
+  inTurn(costMs: number, run: () => void): void {
     const { clockwork } = this.swarm;
     this.tally.loopMs += costMs;
     this.tally.waitMsMax = Math.max(this.tally.waitMsMax, this.busyUntil - clockwork.now);
@@ -243,7 +315,6 @@ export class Gateway {
   }
 }
 
-const tilesInFlight = 2048;
 const noBytes = new Uint8Array(0);
 const leaseBase = {
   spec: specDigest,

@@ -1,6 +1,7 @@
 /** Gateways and workers of the scale simulation (scale.ts) in one virtual time. */
 import { Clockwork } from './clockwork.ts';
 import { type Random, randomOf } from './prng.ts';
+import { type EngineTally, emptyEngineTally, SharedEngine } from './scale-engine.ts';
 import { emptyTally, Gateway, type Tally } from './scale-gateway.ts';
 import { Member } from './scale-member.ts';
 
@@ -38,17 +39,20 @@ export class Swarm {
   readonly random: Random = randomOf(1);
   readonly urls: readonly string[];
   readonly gateways: readonly Gateway[];
+  /** What several gateways share; null: one keeps its own. */
+  readonly engine: SharedEngine | null;
   readonly members: readonly Member[];
 
   constructor(setting: Setting) {
     this.setting = setting;
     this.gateways = Array.from({ length: setting.gateways }, (_, index) => new Gateway(this, index));
+    this.engine = setting.gateways > 1 ? new SharedEngine(this) : null;
     this.urls = this.gateways.map(({ url }) => url);
     this.members = Array.from({ length: setting.workers }, (_, index) => new Member(this, index));
   }
 
   gatewayAt(url: string): Gateway {
-    return this.gateways.find((gateway) => gateway.url === url) as Gateway;
+    return this.gateways[this.urls.indexOf(url)] as Gateway;
   }
 
   way(): number {
@@ -57,6 +61,13 @@ export class Swarm {
 
   runUntil(endMs: number): void {
     while (this.clockwork.now < endMs && this.clockwork.step());
+  }
+
+  /** Returns what the shared engine has done since the last call. */
+  takeEngine(): EngineTally {
+    const { tally } = this.engine ?? { tally: emptyEngineTally() };
+    if (this.engine !== null) this.engine.tally = emptyEngineTally();
+    return tally;
   }
 
   /** Returns what has been counted since the last call, all gateways together. */

@@ -50,8 +50,10 @@ function main(): void {
   const warmMs = 20_000 + 2 * tile.solveMs;
   swarm.runUntil(warmMs);
   swarm.take();
+  swarm.takeEngine();
   swarm.runUntil(warmMs + seconds * 1000);
   const steady = swarm.take();
+  const engine = swarm.takeEngine();
   const wanted = (workers * threads * 1000) / tile.solveMs;
   const perSecond = (value: number): number => value / seconds;
   console.log(
@@ -63,6 +65,10 @@ function main(): void {
   console.log(
     `  per gateway  loop ${((100 * steady.loopMs) / (gateways * seconds * 1000)).toFixed(0)} % busy, waits up to ${steady.waitMsMax.toFixed(0)} ms; ${perSecond(steady.messages / gateways).toFixed(0)} messages/s, ${perSecond(steady.bytesUp / gateways / 1e6).toFixed(1)} MB/s in, ${perSecond(steady.bytesDown / gateways / 1e6).toFixed(1)} MB/s out`,
   );
+  if (swarm.engine !== null)
+    console.log(
+      `  engine       ${((100 * engine.busyMs) / (seconds * 1000)).toFixed(0)} % busy, commits wait up to ${engine.waitMsMax.toFixed(0)} ms`,
+    );
   console.log(
     `  checking     ${((perSecond(steady.results) * tile.checkMs) / 1000 / gateways).toFixed(1)} cores a gateway; ledger and encoding as measured here ${((100 * steady.ledgerMs) / (gateways * seconds * 1000)).toFixed(0)} % of a core a gateway`,
   );
