@@ -5,19 +5,40 @@ import { type EngineTally, emptyEngineTally, SharedEngine } from './scale-engine
 import { emptyTally, Gateway, type Tally } from './scale-gateway.ts';
 import { Member } from './scale-member.ts';
 
-/** Tiles: milliseconds of one thread, bytes of the body up and of the lease down, milliseconds to check on arrival. */
-export const tileKinds = {
-  /** 100,000 blocks, `fewest`, n = 20, ε = 0.01: bytes bound it. */
-  easy: { solveMs: 20, upBytes: 137_000, downBytes: 30_000, checkMs: 4 },
-  /** 40,000 blocks, `closest`, n = 24. */
-  hard: { solveMs: 500, upBytes: 105_000, downBytes: 12_000, checkMs: 3 },
-  /** 250 blocks, `closest`, n = 36: 2 ms a block. */
-  deep: { solveMs: 500, upBytes: 1_200, downBytes: 900, checkMs: 0.2 },
-  /** The same, cut for a large swarm (--tile-blocks 5000). */
-  'large-deep': { solveMs: 10_000, upBytes: 23_000, downBytes: 3_000, checkMs: 1.5 },
-  /** The same again for a very large one (--tile-blocks 30000). */
-  'huge-deep': { solveMs: 60_000, upBytes: 140_000, downBytes: 15_000, checkMs: 9 },
+/** Blocks: milliseconds of one thread, bytes of their results, milliseconds to check them on arrival (as a worker's who is trusted). */
+export const blockKinds = {
+  /** `fewest`, n = 20, ε = 0.01. */
+  easy: { solveMs: 0.0002, bytes: 1.4, checkMs: 0.00004 },
+  /** `closest`, n = 24. */
+  hard: { solveMs: 0.0125, bytes: 2.6, checkMs: 0.000_075 },
+  /** `closest`, n = 36. */
+  deep: { solveMs: 2, bytes: 4.6, checkMs: 0.0003 },
 } as const;
+
+/** Bytes of a lease: its frame, and its targets for each block. */
+const leaseBytes = 600;
+const targetBytes = 0.5;
+
+/** A tile: milliseconds of one thread, bytes of the body up and of the lease down, milliseconds to check it. */
+export interface TileKind {
+  readonly solveMs: number;
+  readonly upBytes: number;
+  readonly downBytes: number;
+  readonly checkMs: number;
+}
+
+/** Returns tiles of blocks that take a thread so many seconds. @param blockMs where the blocks take another time than their kind's. */
+export function tileOf(kind: keyof typeof blockKinds, seconds: number, blockMs?: number): TileKind {
+  const { solveMs, bytes, checkMs } = blockKinds[kind];
+  // As src/core/plan/tiles.ts bounds what a result may have on the wire.
+  const blocks = Math.min(150_000, Math.max(1, (1000 * seconds) / (blockMs ?? solveMs)));
+  return {
+    solveMs: blocks * (blockMs ?? solveMs),
+    upBytes: blocks * bytes,
+    downBytes: leaseBytes + blocks * targetBytes,
+    checkMs: blocks * checkMs,
+  };
+}
 
 /** Milliseconds of the way between a worker and a gateway. */
 const wayMs = [5, 60] as const;
@@ -29,7 +50,7 @@ export interface Setting {
   readonly threads: number;
   readonly seconds: number;
   readonly jobs: number;
-  readonly tile: (typeof tileKinds)[keyof typeof tileKinds];
+  readonly tile: TileKind;
 }
 
 /** Gateways and workers. */

@@ -1,7 +1,8 @@
 /**
  * Command: thousands of virtual workers against real ledgers and real sessions, in virtual time; prints what a gateway would carry.
  *
- *   npm run sim:scale -- --workers 10000 --gateways 1 --tile hard [--threads 4] [--seconds 60] [--jobs 4]
+ *   npm run sim:scale -- --workers 10000 --gateways 1 --blocks hard [--block-ms 0.0125] [--tile-seconds 0.5]
+ *                        [--threads 4] [--seconds 30] [--jobs 4]
  *
  * Real: the ledger, the session, the codec and its bytes. Modelled: compute time of a tile, the sizes of leases and bodies, and a
  * gateway's time per message and per byte (in scale-gateway.ts and scale-swarm.ts, measured on this project's own benchmarks with one
@@ -9,9 +10,9 @@
  * First everybody connects and works; then gateway 0 is killed and comes back ten seconds later: who is back at work when?
  */
 import { parseArgs } from 'node:util';
-import { type Setting, Swarm, tileKinds } from './scale-swarm.ts';
+import { blockKinds, type Setting, Swarm, tileOf } from './scale-swarm.ts';
 
-function readSetting(): Setting & { tileName: string } {
+function readSetting(): Setting {
   const { values } = parseArgs({
     options: {
       workers: { type: 'string', default: '1000' },
@@ -19,22 +20,24 @@ function readSetting(): Setting & { tileName: string } {
       threads: { type: 'string', default: '4' },
       seconds: { type: 'string', default: '30' },
       jobs: { type: 'string', default: '4' },
-      tile: { type: 'string', default: 'hard' },
+      blocks: { type: 'string', default: 'hard' },
+      'block-ms': { type: 'string' },
+      'tile-seconds': { type: 'string', default: '0.5' },
     },
   });
-  const tile = tileKinds[values.tile as keyof typeof tileKinds];
-  if (tile === undefined)
+  const { blocks, 'block-ms': blockMs, 'tile-seconds': tileSeconds } = values;
+  if (!(blocks in blockKinds))
     throw new Error(
-      `Cannot simulate tiles that are ${values.tile}, expected one of ${Object.keys(tileKinds).join(', ')}`,
+      `Cannot simulate blocks that are ${blocks}, expected one of ${Object.keys(blockKinds).join(', ')}`,
     );
+  const kind = blocks as keyof typeof blockKinds;
   return {
     workers: Number(values.workers),
     gateways: Number(values.gateways),
     threads: Number(values.threads),
     seconds: Number(values.seconds),
     jobs: Number(values.jobs),
-    tile,
-    tileName: values.tile,
+    tile: tileOf(kind, Number(tileSeconds), blockMs === undefined ? undefined : Number(blockMs)),
   };
 }
 
@@ -57,7 +60,7 @@ function main(): void {
   const wanted = (workers * threads * 1000) / tile.solveMs;
   const perSecond = (value: number): number => value / seconds;
   console.log(
-    `${workers} workers × ${threads} threads, ${gateways} gateways, ${setting.tileName} tiles of ${tile.solveMs} ms`,
+    `${workers} workers × ${threads} threads, ${gateways} gateways, ${setting.jobs} jobs, tiles of ${(tile.solveMs / 1000).toFixed(2)} s and ${(tile.upBytes / 1000).toFixed(1)} kB`,
   );
   console.log(
     `  results      ${perSecond(steady.results).toFixed(0)} /s of ${wanted.toFixed(0)} that the threads could (${((100 * perSecond(steady.results)) / wanted).toFixed(0)} %), ${steady.doubled} doubled`,
