@@ -8,6 +8,7 @@ import type { WorkStream } from '../engine/nats/work-stream.ts';
 import type { JobProgress } from '../jobs/job-progress.ts';
 import type { JobSharing } from '../jobs/job-sharing.ts';
 import type { Jobs } from '../jobs/jobs.ts';
+import { reasonOf } from '../reason-of.ts';
 import { waitAtMost } from '../wait-at-most.ts';
 import type { QueuedJob } from './work-feed.ts';
 
@@ -98,7 +99,7 @@ export class JobsFollower {
       const running = new Set(stored.filter(({ state }) => state === 'running').map(({ job }) => job));
       for (const job of queues) if (!running.has(job)) await this.clear(job);
     } catch (error) {
-      this.options.onTrouble(error instanceof Error ? error.message : String(error));
+      this.options.onTrouble(reasonOf(error));
     }
   }
 
@@ -122,7 +123,7 @@ export class JobsFollower {
       await work.close(job);
       await engine.objects.removeSpecs(job, isOver);
     } catch (error) {
-      this.options.onTrouble(error instanceof Error ? error.message : String(error));
+      this.options.onTrouble(reasonOf(error));
     }
   }
 }

@@ -11,6 +11,7 @@ import type { Signals } from '../engine/nats/signals.ts';
 import type { Delivery, WorkStream } from '../engine/nats/work-stream.ts';
 import type { LedgerPort, TileFate } from '../jobs/ledger-port.ts';
 import type { LedgerStatus } from '../ledger.ts';
+import { reasonOf } from '../reason-of.ts';
 import { waitAtMost } from '../wait-at-most.ts';
 import { DamagedItem, type ItemReader } from './work-item.ts';
 import { type DeadTileNotice, deadTileTopic } from './work-port.ts';
@@ -213,6 +214,6 @@ export class WorkFeed {
   }
 
   private trouble(error: unknown): void {
-    this.options.onTrouble(error instanceof Error ? error.message : String(error));
+    this.options.onTrouble(reasonOf(error));
   }
 }

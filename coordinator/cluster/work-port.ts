@@ -12,6 +12,7 @@ import { followResults } from '../engine/nats/result-follower.ts';
 import type { Signals } from '../engine/nats/signals.ts';
 import type { WorkStream } from '../engine/nats/work-stream.ts';
 import type { LedgerPort, TileFate, TileWork } from '../jobs/ledger-port.ts';
+import { reasonOf } from '../reason-of.ts';
 import { ItemWriter } from './work-item.ts';
 
 /** What the port works with. */
@@ -171,7 +172,7 @@ class DrivenJob {
         await step();
         return;
       } catch (error) {
-        this.options.onTrouble(error instanceof Error ? error.message : String(error));
+        this.options.onTrouble(reasonOf(error));
         await delay(retryMs, undefined, { signal }).catch(() => undefined);
       }
     }
