@@ -73,8 +73,8 @@ describe('a sweep file', () => {
     const cells = cellsOf(`${head}${place}\n`);
     expect(new Set(cells.map((cell) => JSON.stringify(cell.place))).size).toBe(8);
     expect([...new Set(cells.map((cell) => cell.place.other))]).toEqual([
-      'bias-init uniform',
-      'bias-init zero',
+      'bias-init uniform, failure-probability 0.001',
+      'bias-init zero, failure-probability 0.001',
       'bias-init uniform, failure-probability 0.1',
       'bias-init zero, failure-probability 0.1',
     ]);
@@ -86,7 +86,21 @@ describe('a sweep file', () => {
       'bias-init zero',
     ]);
     const once = cellsOf(`${head}each: [{}, {input-range: '0,2'}]\n`);
-    expect(once.map((cell) => cell.place.other)).toEqual(['default', 'input-range 0,2']);
+    expect(once.map((cell) => cell.place.other)).toEqual(['input-range 0,1', 'input-range 0,2']);
+    const images = 'images: digits-images.idx.gz, scale: 255';
+    const compared = cellsOf(`${head}each: [{}, {${images}}, {${images}, limit: 9, mean: 0.5}]\n`);
+    expect(compared.map((cell) => cell.place.other)).toEqual([
+      'default',
+      'images digits-images.idx.gz, scale 255',
+      'images digits-images.idx.gz, scale 255, limit 9, mean 0.5',
+    ]);
+  });
+
+  it('takes seeds with other options for no repetition, and options written otherwise for the same', () => {
+    const others = (each: string): string[] =>
+      cellsOf(`${head}each: [${each}]\n`).map((cell) => cell.place.other);
+    expect(others('{seed: 1}, {seed: 2, bias-init: zero}')).toEqual(['bias-init uniform', 'bias-init zero']);
+    expect(others('{seed: 1}, {seed: 2, bias-init: uniform, failure-probability: 1.0e-3}')).toEqual(['', '']);
   });
 
   it('says nothing of options that are the same for a target', () => {

@@ -14,6 +14,7 @@ import { readInputFile } from '../read-input-file.ts';
 import {
   type DataOptions,
   describeScaling,
+  describeSearchOptions,
   parseSearchOptions,
   type SearchOptions,
 } from '../search-options.ts';
@@ -48,8 +49,8 @@ const commaOptions = ['mean', 'std', 'input-range'];
 const axisOptions = ['epsilon', 'exact', 'copies', 'rule', 'grid-bits', 'activation', 'construction', 'seed'];
 
 /**
- * Returns the cells in the order of the file, the last option running fastest; a cell that comes twice stands once. No two cells
- * have the same place.
+ * Returns the cells in the order of the file, the last option running fastest; a cell that comes twice stands once. Cells
+ * whose places differ in the seed alone differ in nothing else.
  * @throws TombolaError when a target cannot be read, an option cannot be used, or two targets have one name.
  */
 export function sweepCells(spec: SweepSpec, context: SweepContext): SweepCell[] {
@@ -61,7 +62,7 @@ export function sweepCells(spec: SweepSpec, context: SweepContext): SweepCell[] 
     throw misuse(
       `Cannot sweep ${spec.name}: ${combined.length} cells, expected at most ${sweepCellCountMax}; leave out some values`,
     );
-  const cells = new Map<string, { readonly cell: SweepCell; readonly raw: RawOptions }>();
+  const cells = new Map<string, FoundCell>();
   for (const { target, raw } of combined) {
     const cell = cellOf(target, raw, { context, files });
     if (!cells.has(cell.key)) cells.set(cell.key, { cell, raw });
@@ -69,7 +70,16 @@ export function sweepCells(spec: SweepSpec, context: SweepContext): SweepCell[] 
   const found = [...cells.values()];
   checkNames(found.map(({ cell }) => cell));
   const names = otherNames(found);
-  return found.map(({ cell, raw }) => ({ ...cell, place: { ...cell.place, other: otherText(raw, names) } }));
+  return found.map((each) => {
+    const place = { ...each.cell.place, other: otherText(each, names) };
+    return { ...each.cell, place };
+  });
+}
+
+/** A cell, `other` not told yet, and its options as they were given. */
+interface FoundCell {
+  readonly cell: SweepCell;
+  readonly raw: RawOptions;
 }
 
 /** Results are told apart by the names of their targets. */
@@ -86,22 +96,29 @@ function checkNames(cells: readonly SweepCell[]): void {
   }
 }
 
-/** Returns the options without an axis of their own in which some cells differ that are alike in all axes. */
-function otherNames(cells: readonly { readonly cell: SweepCell; readonly raw: RawOptions }[]): string[] {
-  const first = new Map<string, RawOptions>();
+/** Returns the options without an axis of their own in which some cells differ that would pass for repetitions of each other. */
+function otherNames(found: readonly FoundCell[]): string[] {
+  const first = new Map<string, Record<string, string>>();
   const names = new Set<string>();
-  for (const { cell, raw } of cells) {
-    const place = JSON.stringify(cell.place);
-    const alike = first.get(place) ?? raw;
-    first.set(place, alike);
-    for (const name of [...raw.keys(), ...alike.keys()])
-      if (raw.get(name) !== alike.get(name)) names.add(name);
+  for (const { cell } of found) {
+    const { seed: _, ...place } = cell.place;
+    const key = JSON.stringify(place);
+    const texts = describeSearchOptions(cell.options);
+    const alike = first.get(key) ?? texts;
+    first.set(key, alike);
+    for (const name of Object.keys({ ...texts, ...alike })) if (texts[name] !== alike[name]) names.add(name);
   }
-  return [...names].filter((name) => !axisOptions.includes(name));
+  // An input range that follows from mean and std goes without saying.
+  return [...names].filter((name) => !axisOptions.includes(name) && found.some(({ raw }) => raw.has(name)));
 }
 
-function otherText(raw: RawOptions, names: readonly string[]): string {
-  const told = names.filter((name) => raw.has(name)).map((name) => `${name} ${raw.get(name)}`);
+/** Paths are told as they were given. */
+function otherText({ cell, raw }: FoundCell, names: readonly string[]): string {
+  const texts = describeSearchOptions(cell.options);
+  const told = names.flatMap((name) => {
+    const text = pathOptions.includes(name) ? raw.get(name) : texts[name];
+    return text === undefined ? [] : [`${name} ${text}`];
+  });
   return told.length === 0 && names.length > 0 ? 'default' : told.join(', ');
 }
 
