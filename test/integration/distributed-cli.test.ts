@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { freePort } from '../support/free-port.ts';
+import { hasNats, isRecentNats, startNats } from '../support/nats-servers.ts';
 import { exampleFile, type Finished, type Running, startTombola } from '../support/tombola-process.ts';
 
 const target = exampleFile('digits-mlp.onnx');
@@ -332,6 +333,28 @@ describe('a coordinator of its own', () => {
     const { code, stdout } = await start(['status', '--coordinator', url, '--json'], variables).finished;
     expect(code).toBe(0);
     expect(JSON.parse(stdout).workers).toHaveLength(1);
+    // A node's own name need not be in its certificate.
+    const port = String(await freePort());
+    const node = ['node', '--data', 'node', '--host', '0.0.0.0', '--port', port, '--threads', '1'];
+    const advertised = ['--cert', cert, '--key', key, '--advertise', `https://127.0.0.1:${port}`];
+    await start([...node, ...advertised], variables).said(`connected to wss://127.0.0.1:${port}`);
+  });
+
+  test.skipIf(!hasNats)('a node over NATS does all that a search needs', async () => {
+    const nats = await startNats(1);
+    try {
+      const checked = isRecentNats ? ['--engine-monitor', ...nats.monitors] : ['--engine-unchecked'];
+      const engine = ['--engine', nats.url, '--engine-replicas', '1', ...checked];
+      const node = start(['node', ...engine, '--port', '0', '--threads', '1']);
+      await node.said('connected to');
+      const url = /Coordinator at (\S+),/.exec(node.stdout())?.[1] ?? '';
+      const { stdout } = await tombola('search', target, ...scaled, '--coordinator', url, '--json');
+      expect(JSON.parse(stdout)).toMatchObject({ verified: true });
+      expect((await end(node, 'SIGTERM')).code).toBe(0);
+    } finally {
+      await endAll();
+      await nats.close();
+    }
   });
 });
 

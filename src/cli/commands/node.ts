@@ -1,6 +1,7 @@
 /**
  * `tombola node --engine URL`: a coordinator and a worker in one process, for a swarm of equal machines. The worker prefers its own
- * coordinator, and goes on with another one of the swarm where that one does not answer.
+ * coordinator, by this machine's name or as it is advertised (a certificate may be for one of them), and goes on with another one of
+ * the swarm where that one does not answer.
  */
 import { randomUUID } from 'node:crypto';
 import { issueToken } from '../../../coordinator/tokens.ts';
@@ -34,14 +35,14 @@ export async function nodeCommand(raw: RawOptions, context: CommandContext): Pro
  * @throws TombolaError (failure) when the worker is refused for another reason: whoever started the process has to know.
  */
 async function work(coordinator: StartedCoordinator, { signal, note }: CommandContext): Promise<void> {
-  const { keys, url, threads, solver, isInsecure: insecure } = coordinator;
+  const { keys, urls, threads, solver, isInsecure: insecure } = coordinator;
   const workerId = randomUUID();
   const onReport = (text: string): void => note(plainText(text));
   for (;;) {
     const signer = keys?.current.id;
     const token =
       keys === null ? '' : issueToken(keys, { scope: 'worker', id: workerId, ttlMs: tokenMs }, Date.now());
-    const options = { urls: [url], threads, pool: solver, token, insecure, onReport, workerId };
+    const options = { urls, threads, pool: solver, token, insecure, onReport, workerId };
     const worker = await runWorker(options);
     const reason = await Promise.race([whenAborted(signal), worker.ended]);
     if (signal.aborted) {

@@ -27,8 +27,8 @@ const portDefault = 7878;
 
 /** A coordinator that was started by its options. */
 export interface StartedCoordinator extends RunningCoordinator {
-  /** Under which others may reach it. */
-  readonly url: string;
+  /** Under which others may reach it: by this machine's name, and as it was told. */
+  readonly urls: readonly string[];
   /** Null: nobody needs a token. */
   readonly keys: TokenKeys | null;
   readonly isInsecure: boolean;
@@ -114,7 +114,7 @@ export async function startCoordinator(raw: RawOptions): Promise<StartedCoordina
     const place = data === undefined ? '--engine URL' : `--data ${quote(data)}`;
     return {
       ...coordinator,
-      url,
+      urls: advertise === undefined ? [url] : [url, advertise],
       keys,
       isInsecure,
       threads,
