@@ -39,6 +39,7 @@ import {
   layerProblemDigest,
   poolPass,
   reservePass,
+  type TileSize,
   tileBlocksFor,
 } from '../src/core/plan/tiles.ts';
 import { assignInputs, noInput, univariateGroups } from '../src/core/plan/univariate.ts';
@@ -83,8 +84,8 @@ export interface ConstructOptions {
    * 0: none, for a solver and a store that give only what has been verified.
    */
   readonly checkOneIn: number;
-  /** Blocks per tile to aim at, if not as plan/tiles.ts has it. The ticket does not depend on it, but stored tiles are found again only with the same. */
-  readonly tileBlocks?: number;
+  /** If not as plan/tiles.ts has it. The ticket does not depend on it, but stored tiles are found again only with the same. */
+  readonly tileSize?: TileSize | undefined;
   readonly onEvent: (event: ConstructEvent) => void;
   readonly observer?: TileObserver;
   readonly signal: AbortSignal;
@@ -291,7 +292,7 @@ class LayerRun {
 
   async pass(pass: number, neurons: readonly TileNeuron[]): Promise<void> {
     const { problemDigest, options } = this;
-    const tileBlocks = options.tileBlocks ?? tileBlocksFor(this.problem);
+    const tileBlocks = tileBlocksFor(this.problem, options.tileSize);
     const tiles = cutTiles(this.place, { pass, neurons, problemDigest, tileBlocks });
     this.tilesKnown += tiles.count;
     options.observer?.cut(

@@ -13,6 +13,7 @@ import { performance } from 'node:perf_hooks';
 import { misuse } from '../src/core/errors.ts';
 import { closeMsMax, connectionCountMax, gatewayCountMax } from '../src/core/limits.ts';
 import type { Solver } from '../src/core/plan/tile.ts';
+import type { TileSize } from '../src/core/plan/tiles.ts';
 import { type Cluster, type ClusterOptions, openCluster } from './cluster/cluster.ts';
 import type { Engine } from './engine/engine.ts';
 import { openLocalEngine } from './engine/local-engine.ts';
@@ -73,8 +74,8 @@ export interface ServeOptions {
   readonly allowedOrigins?: readonly string[];
   /** Lets anybody who reaches it lend it a browser; see gateway/join.ts. */
   readonly volunteers?: boolean;
-  /** Blocks per tile to aim at, if not as plan/tiles.ts has it. */
-  readonly tileBlocks?: number;
+  /** How large it cuts the tiles of the jobs it drives, if not as plan/tiles.ts has it. */
+  readonly tileSize?: TileSize | undefined;
 }
 
 /** A coordinator that runs. */
@@ -150,7 +151,7 @@ async function openService(
     closers,
   }: { engine: Engine; cluster: Cluster | undefined; log: Log; closers: (() => Promise<void>)[] },
 ): Promise<Service> {
-  const { keys, threads, solver, tileBlocks } = options;
+  const { keys, threads, solver, tileSize } = options;
   const metrics = openMetrics();
   closers.unshift(async () => metrics.close());
   const checks = provingChecks(openTileCheckPool({ threads }), solver);
@@ -206,9 +207,9 @@ async function openService(
     planSolver: solver,
     runner: threadRunner({ verifyThreads: threads }),
     tileObserver: live.tileObserver,
+    tileSize,
     onChange: jobLogger(live.log, (job) => jobs?.stateOf(job)),
     ...(cluster === undefined ? {} : { sharing: cluster.sharing }),
-    ...(tileBlocks === undefined ? {} : { tileBlocks }),
   });
   closers.unshift(async () => jobs?.close());
   const status = () => ledgerStatus(shell.ledger, nowMs());

@@ -4,6 +4,7 @@
  * shared memory.
  */
 import type { LayerProblem, Solver, Tile } from '../../src/core/plan/tile.ts';
+import type { TileSize } from '../../src/core/plan/tiles.ts';
 import type { SolvedTile } from '../tile-observer.ts';
 import type { JobProgress } from './job-progress.ts';
 import type { JobStore } from './job-store.ts';
@@ -20,7 +21,7 @@ export type ThreadStart =
       readonly priority: number;
       /** encodeJobRequest of the request. */
       readonly request: string;
-      readonly tileBlocks: number | undefined;
+      readonly tileSize: TileSize | undefined;
       /** The plan solver's concurrency. */
       readonly planConcurrency: number;
       readonly verifyThreads: number;

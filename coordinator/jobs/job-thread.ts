@@ -72,7 +72,7 @@ function tell(message: FromThread, transfer: readonly ArrayBuffer[] = []): void 
 
 function environmentOf(
   caller: Caller,
-  { tileBlocks, planConcurrency, isObserved }: Extract<ThreadStart, { kind: 'run' }>,
+  { tileSize, planConcurrency, isObserved }: Extract<ThreadStart, { kind: 'run' }>,
 ): JobEnvironment {
   const wire = new LayerWire();
   return {
@@ -99,7 +99,7 @@ function environmentOf(
       probeNeuronsMax,
     ),
     ...(isObserved ? { tileObserver: () => observer(wire) } : {}),
-    ...(tileBlocks === undefined ? {} : { tileBlocks }),
+    tileSize,
   };
 }
 

@@ -19,6 +19,7 @@ import {
   jobsAtWorkMax,
 } from '../../src/core/limits.ts';
 import type { Solver } from '../../src/core/plan/tile.ts';
+import type { TileSize } from '../../src/core/plan/tiles.ts';
 import type { Engine, StoredJob } from '../engine/engine.ts';
 import { reasonOf } from '../reason-of.ts';
 import type { TileObserver } from '../tile-observer.ts';
@@ -53,7 +54,8 @@ export interface JobsOptions {
   readonly tileObserver?: (job: string) => TileObserver;
   /** How jobs are shared with other coordinators of the engine; by default all are this one's. */
   readonly sharing?: JobSharing;
-  readonly tileBlocks?: number;
+  /** See {@link JobEnvironment}. */
+  readonly tileSize?: TileSize | undefined;
   readonly storeRetryMs?: number;
   /** How long {@link Jobs.close} waits for a store that does not answer. */
   readonly closeMs?: number;

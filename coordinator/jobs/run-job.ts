@@ -15,6 +15,7 @@ import { makePlan } from '../../src/core/plan/make-plan.ts';
 import type { Plan } from '../../src/core/plan/plan.ts';
 import { predictedMisses } from '../../src/core/plan/predicted-misses.ts';
 import type { Solver } from '../../src/core/plan/tile.ts';
+import type { TileSize } from '../../src/core/plan/tiles.ts';
 import { type Construction, construct, type TileStore } from '../construct.ts';
 import type { TileObserver } from '../tile-observer.ts';
 import { type JobProgress, ProgressTracker } from './job-progress.ts';
@@ -37,8 +38,8 @@ export interface JobEnvironment {
   readonly planSolver: Solver;
   /** Returns who sees the job's tiles while they are solved. */
   readonly tileObserver?: (job: string) => TileObserver;
-  /** Blocks per tile to aim at, if not as plan/tiles.ts has it. Another value than before makes a job begin anew. */
-  readonly tileBlocks?: number;
+  /** If not as plan/tiles.ts has it. Another one than before makes a job begin anew. */
+  readonly tileSize?: TileSize | undefined;
 }
 
 /** One run of a job. */
@@ -115,7 +116,7 @@ async function readNetwork(store: JobStore, { networkBlob, targetSha256 }: JobRe
  */
 async function constructOnce(work: Work, onRepair: (() => void) | null): Promise<Construction> {
   const { environment, run, plan, network, tracker } = work;
-  const { store, ledger, verifier, tileBlocks, tileObserver } = environment;
+  const { store, ledger, verifier, tileSize, tileObserver } = environment;
   const { job, signal } = run;
   const committed = await store.committedTiles(job);
   // When one tile's failure ends the construction, the others must not go on asking.
@@ -138,8 +139,8 @@ async function constructOnce(work: Work, onRepair: (() => void) | null): Promise
         run.onProgress(phase, tracker.read(performance.now()));
       },
       signal: tiles.signal,
+      tileSize,
       ...(onRepair === null && tileObserver !== undefined ? { observer: tileObserver(job) } : {}),
-      ...(tileBlocks === undefined ? {} : { tileBlocks }),
     });
   } finally {
     ending.abort(new Error('the construction has ended'));

@@ -33,7 +33,7 @@ export function threadRunner({ verifyThreads }: { readonly verifyThreads: number
         job,
         priority,
         request: encodeJobRequest(run.request),
-        tileBlocks: environment.tileBlocks,
+        tileSize: environment.tileSize,
         planConcurrency: environment.planSolver.concurrency,
         verifyThreads,
         isObserved: environment.tileObserver !== undefined,

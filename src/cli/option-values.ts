@@ -26,6 +26,11 @@ export const share: NumberRule = {
   accepts: (value) => value > 0 && value < 1,
 };
 
+/** Returns the rule for numbers of a range. */
+export function numberFrom(min: number, max: number): NumberRule {
+  return { wanted: `a number from ${min} to ${max}`, accepts: (value) => value >= min && value <= max };
+}
+
 /** Returns the rule for whole numbers of a range. */
 export function wholeNumber(min: number, max = Number.MAX_SAFE_INTEGER): NumberRule {
   return {

@@ -182,7 +182,7 @@ export const feedPullMax = 256;
 /** Layers that a gateway holds for tiles it pulls: those of the jobs at work now. */
 export const feedLayersMax = 64;
 
-/** Milliseconds a trusted worker has for a lease at least; about 60 times what a tile is meant to take. */
+/** Milliseconds a trusted worker has for a lease at least; longer where a tile is expected to take seconds (ledger/leases.ts). */
 export const leaseMsTrusted = 60_000;
 /** Milliseconds a volunteer has for a lease at least: background tabs run timers once a minute. */
 export const leaseMsVolunteer = 180_000;
@@ -297,3 +297,10 @@ export const exportChunkBytes = 1 << 20;
 export const revokedTokensMax = 1000;
 /** Cells of one sweep: each is a search of a second at least. */
 export const sweepCellCountMax = 10_000;
+
+/** Seconds of one core that tiles are cut to: short enough to lose, long enough for one coordinator to serve thousands of threads. */
+export const tileSecondsDefault = 0.5;
+/** Seconds of one core that tiles may be cut to, at least: what surrounds a tile takes milliseconds. */
+export const tileSecondsMin = 0.1;
+/** Seconds of one core that tiles may be cut to, at most: what a thread loses whose worker goes. */
+export const tileSecondsMax = 60;

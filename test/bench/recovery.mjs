@@ -81,7 +81,7 @@ async function run(submission) {
     ledger: solverPort(solver, engine),
     planSolver: solver,
     runner: localRunner({ ...localVerifier(), ticket: () => new Promise(() => undefined) }),
-    tileBlocks: 1,
+    tileSize: { kind: 'blocks', blocks: 1 },
     onChange: (job) => {
       const { state, phase, reason } = jobs?.status(job) ?? {};
       if (state !== 'running' && state !== undefined) throw new Error(reason);

@@ -31,8 +31,8 @@ const pages: WatchedPage[] = [];
 beforeAll(async () => {
   if (!hasBrowser) return;
   browser = await openBrowser();
-  open = await openTestGateway({ tileBlocks: 100 });
-  closed = await openTestGateway({ tileBlocks: 100, keys });
+  open = await openTestGateway({ tileSize: { kind: 'blocks', blocks: 100 } });
+  closed = await openTestGateway({ tileSize: { kind: 'blocks', blocks: 100 }, keys });
 });
 afterEach(async () => {
   for (const { context } of pages.splice(0)) await context.close();

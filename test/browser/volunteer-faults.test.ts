@@ -16,7 +16,7 @@ import {
   startAt,
   storedResults,
   submission,
-  tileBlocks,
+  tileSize,
   untilStatus,
   untilTiles,
   wantedSlots,
@@ -41,7 +41,7 @@ describe.skipIf(!hasBrowser)('a volunteer’s tab', () => {
   });
 
   async function openGateway() {
-    const gateway = await openTestGateway({ volunteers: true, tileBlocks });
+    const gateway = await openTestGateway({ volunteers: true, tileSize });
     closers.push(() => gateway.close());
     return gateway;
   }
@@ -112,7 +112,7 @@ describe.skipIf(!hasBrowser)('a volunteer’s tab', () => {
     closers.push(() => rmSync(directory, { recursive: true, force: true }));
     const port = await freePort();
     const startCoordinator = async (): Promise<{ process: NodeProcess; url: string }> => {
-      const process = startNode('coordinator-entry.mjs', { directory, port, tileBlocks, volunteers: true });
+      const process = startNode('coordinator-entry.mjs', { directory, port, tileSize, volunteers: true });
       const [url] = await process.said(/http:\/\/127\.0\.0\.1:\d+(?=\n)/);
       return { process, url };
     };

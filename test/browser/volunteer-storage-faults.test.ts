@@ -8,7 +8,7 @@ import {
   startAt,
   storedResults,
   submission,
-  tileBlocks,
+  tileSize,
   untilStatus,
   untilTiles,
 } from '../support/volunteer-page.ts';
@@ -23,7 +23,7 @@ describe.skipIf(!hasBrowser)('a volunteer’s tab', () => {
     await browser.close();
   });
   beforeEach(async () => {
-    gateway = await openTestGateway({ volunteers: true, tileBlocks });
+    gateway = await openTestGateway({ volunteers: true, tileSize });
   });
   afterEach(async () => {
     for (const context of browser.contexts()) await context.close();

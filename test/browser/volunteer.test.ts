@@ -15,7 +15,7 @@ import {
 } from '../support/browser.ts';
 import { submitJob, ticketOf } from '../support/job-client.ts';
 import { openTestGateway, type TestGateway } from '../support/test-gateway.ts';
-import { expectedTicket, startAt, submission, tileBlocks, untilTiles } from '../support/volunteer-page.ts';
+import { expectedTicket, startAt, submission, tileSize, untilTiles } from '../support/volunteer-page.ts';
 
 describe.skipIf(!hasBrowser)('the volunteer page', () => {
   let browser: Browser;
@@ -27,7 +27,7 @@ describe.skipIf(!hasBrowser)('the volunteer page', () => {
     await browser.close();
   });
   beforeEach(async () => {
-    gateway = await openTestGateway({ volunteers: true, tileBlocks });
+    gateway = await openTestGateway({ volunteers: true, tileSize });
   });
   afterEach(async () => {
     for (const context of browser.contexts()) await context.close();

@@ -7,12 +7,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { openLocalEngine } from '../../coordinator/engine/local-engine.ts';
+import type { TileSize } from '../../src/core/plan/tiles.ts';
 import { type NodeProcess, startNode } from '../support/node-process.ts';
 
 /** Options of a cluster. */
 export interface ClusterOptions {
   readonly workers: number;
-  readonly tileBlocks: number;
+  readonly tileSize: TileSize;
   /** Data directory; one of its own by default. */
   readonly data?: string;
   /** Port of the coordinator; any free one by default. */
@@ -45,12 +46,12 @@ export class Cluster {
 
   /** Starts the coordinator on the port it had; resolves when it listens, rejects when it ends before. */
   async startCoordinator(failpoint?: string): Promise<void> {
-    const { tileBlocks } = this.options;
+    const { tileSize } = this.options;
     const port = this.url === '' ? (this.options.port ?? 0) : Number(new URL(this.url).port);
     const startMs = performance.now();
     this.coordinator = startEntry(
       'coordinator-entry.mjs',
-      { directory: this.data, tileBlocks, port },
+      { directory: this.data, tileSize, port },
       failpoint === undefined ? undefined : { name: failpoint, folder: this.data },
     );
     const [url] = await this.coordinator.said(/http:\/\/127\.0\.0\.1:\d+(?=\n)/);

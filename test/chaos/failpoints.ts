@@ -24,7 +24,7 @@ export interface FailpointReport {
 }
 
 /** Seven tiles in the first layer, the last of them in a reserve pass; one in the second. */
-const jobShape = { hidden: 6, tileBlocks: 200 };
+const jobShape = { hidden: 6, tileSize: { kind: 'blocks', blocks: 200 } } as const;
 
 /** Which process dies. */
 export type Victim = 'coordinator' | 'worker';
@@ -77,7 +77,7 @@ async function sweep(
 
 /** Returns the call at which the victim died; null when it did not. */
 async function runOnce(victim: Victim, failpoint: string, job: ChaosJob): Promise<string | null> {
-  const cluster = new Cluster({ workers: 1, tileBlocks: jobShape.tileBlocks });
+  const cluster = new Cluster({ workers: 1, tileSize: jobShape.tileSize });
   try {
     return victim === 'coordinator'
       ? await coordinatorDies(cluster, failpoint, job)

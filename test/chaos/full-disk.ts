@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { jobStatus, tilesDone } from '../support/job-client.ts';
 import { Cluster } from './cluster.ts';
-import { checkTicket, makeJob, submit, tileBlocks } from './jobs.ts';
+import { checkTicket, makeJob, submit, tileSize } from './jobs.ts';
 
 /** What came of it. */
 export interface FullDiskReport {
@@ -28,7 +28,7 @@ export async function fullDisk({ isKilled }: { readonly isKilled: boolean }): Pr
     const skipped = `no tmpfs can be mounted: ${mount.stderr.trim()}`;
     return { skipped, line: '', tilesWhenFull: 0, acknowledged: 0, seconds: 0 };
   }
-  const cluster = new Cluster({ workers: 2, tileBlocks, data });
+  const cluster = new Cluster({ workers: 2, tileSize, data });
   try {
     const job = await makeJob(1);
     await cluster.open();

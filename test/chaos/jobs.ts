@@ -16,7 +16,7 @@ export interface ChaosJob {
 }
 
 /** Blocks per tile in all scenarios: tiles of about ten milliseconds. */
-export const tileBlocks = 100;
+export const tileSize = { kind: 'blocks', blocks: 100 } as const;
 
 /** Returns a job of some hundred tiles, and its ticket's digest by the in-process search; `seed` makes different ones. */
 export async function makeJob(seed: number, hidden = 100): Promise<ChaosJob> {

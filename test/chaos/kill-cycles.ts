@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type Random, randomOf } from '../sim/prng.ts';
 import { jobStatus } from '../support/job-client.ts';
 import { Cluster } from './cluster.ts';
-import { type ChaosJob, checkTicket, makeJob, submit, tileBlocks } from './jobs.ts';
+import { type ChaosJob, checkTicket, makeJob, submit, tileSize } from './jobs.ts';
 
 /** What came of it. */
 export interface KillReport {
@@ -37,7 +37,7 @@ export async function killCycles({
   onCycle: (text: string) => void;
 }): Promise<KillReport> {
   const random = randomOf(seed, 'kill-cycles');
-  const cluster = new Cluster({ workers, tileBlocks });
+  const cluster = new Cluster({ workers, tileSize });
   const startMs = performance.now();
   let coordinatorKills = 0;
   let midJobKills = 0;

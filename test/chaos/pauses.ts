@@ -1,7 +1,7 @@
 /** Processes that are stopped for a while (SIGSTOP) and go on: a worker's tiles go elsewhere, a coordinator's leases stay. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { Cluster } from './cluster.ts';
-import { checkTicket, makeJob, submit, tileBlocks } from './jobs.ts';
+import { checkTicket, makeJob, submit, tileSize } from './jobs.ts';
 
 /** What came of it. */
 export interface PauseReport {
@@ -16,7 +16,7 @@ export interface PauseReport {
  */
 export async function pausedWorker(): Promise<PauseReport> {
   const startMs = performance.now();
-  const cluster = new Cluster({ workers: 1, tileBlocks });
+  const cluster = new Cluster({ workers: 1, tileSize });
   try {
     const job = await makeJob(1);
     await cluster.open();
@@ -43,7 +43,7 @@ export async function pausedWorker(): Promise<PauseReport> {
 /** Stops the coordinator for some seconds: no connection is lost, no tile solved twice. */
 export async function pausedCoordinator(stopMs: number): Promise<PauseReport> {
   const startMs = performance.now();
-  const cluster = new Cluster({ workers: 2, tileBlocks });
+  const cluster = new Cluster({ workers: 2, tileSize });
   try {
     const job = await makeJob(1);
     await cluster.open();

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { randomOf } from '../sim/prng.ts';
 import { Cluster } from './cluster.ts';
-import { type ChaosJob, checkTicket, makeJob, submit, tileBlocks } from './jobs.ts';
+import { type ChaosJob, checkTicket, makeJob, submit, tileSize } from './jobs.ts';
 
 /** Returns the digest for each way; throws where one differs. */
 export async function sameBytes(): Promise<Readonly<Record<string, string>>> {
@@ -26,7 +26,7 @@ export async function oneCoordinator(jobs: readonly ChaosJob[]): Promise<{ ticke
 /** @param kills so many processes at random; −1: only the coordinator, in the middle. */
 async function run(workers: number, job: ChaosJob, kills: number): Promise<string> {
   const random = randomOf(kills, 'same-bytes');
-  const cluster = new Cluster({ workers, tileBlocks });
+  const cluster = new Cluster({ workers, tileSize });
   try {
     await cluster.open();
     const id = await submit(cluster.url, job);

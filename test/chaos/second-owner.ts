@@ -1,11 +1,11 @@
 /** A second coordinator on a directory that one has: it refuses, and disturbs nothing. */
 import { openLocalEngine } from '../../coordinator/engine/local-engine.ts';
 import { Cluster } from './cluster.ts';
-import { checkTicket, makeJob, submit, tileBlocks } from './jobs.ts';
+import { checkTicket, makeJob, submit, tileSize } from './jobs.ts';
 
 /** Tries to open the store so many times from another process while a job runs, once as a whole coordinator. */
 export async function secondOwner(tries: number): Promise<{ tries: number; refused: number }> {
-  const cluster = new Cluster({ workers: 1, tileBlocks });
+  const cluster = new Cluster({ workers: 1, tileSize });
   try {
     const job = await makeJob(1);
     await cluster.open();

@@ -32,7 +32,7 @@ afterEach(async () => {
 });
 
 async function openGateway(): Promise<TestGateway> {
-  const gateway = await openTestGateway({ tileBlocks: 20 });
+  const gateway = await openTestGateway({ tileSize: { kind: 'blocks', blocks: 20 } });
   closers.push(() => gateway.close());
   return gateway;
 }

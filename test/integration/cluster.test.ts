@@ -21,7 +21,7 @@ const network: Network = {
 };
 /** Two hundred tiles, some seconds of work for one worker: what is to happen in the middle of it has time to. */
 const options: PlanOptions = { ...defaultOptions, epsilon: 1e-3, rule: 'closest' };
-const tileBlocks = 25;
+const tileSize = { kind: 'blocks', blocks: 25 } as const;
 const submission = { network: encodeNetwork(network), options };
 /** Short, so that a test does not wait for what a dead gateway held. */
 const timing = { ackMs: 3000, claimMs: 1500, auditMs: 1000 };
@@ -43,7 +43,7 @@ describe.skipIf(!hasNats)('gateways over NATS', () => {
 
   async function startGateway(address = nats.url): Promise<{ process: NodeProcess; url: string }> {
     const cluster = { address, replicas: 1, monitors: nats.monitors, ...timing };
-    const process = startNode('coordinator-entry.mjs', { directory: '', tileBlocks, cluster });
+    const process = startNode('coordinator-entry.mjs', { directory: '', tileSize, cluster });
     const [url] = await process.said(/http:\/\/127\.0\.0\.1:\d+(?=\n)/);
     return { process, url };
   }

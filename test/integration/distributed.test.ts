@@ -19,7 +19,7 @@ const network: Network = {
 };
 /** About thirty tiles. */
 const options: PlanOptions = { ...defaultOptions, epsilon: 1e-3, rule: 'closest' };
-const tileBlocks = 100;
+const tileSize = { kind: 'blocks', blocks: 100 } as const;
 const submission = { network: encodeNetwork(network), options };
 
 const folders: string[] = [];
@@ -39,7 +39,7 @@ function newFolder(): string {
 }
 
 async function startCoordinator(rest: object = {}): Promise<{ process: NodeProcess; url: string }> {
-  const process = startNode('coordinator-entry.mjs', { directory: newFolder(), tileBlocks, ...rest });
+  const process = startNode('coordinator-entry.mjs', { directory: newFolder(), tileSize, ...rest });
   const [url] = await process.said(/http:\/\/127\.0\.0\.1:\d+(?=\n)/);
   return { process, url };
 }

@@ -24,7 +24,7 @@ let gateway: TestGateway;
 let bystander: RawWorker;
 let spec: Spec;
 beforeAll(async () => {
-  gateway = await openTestGateway({ tileBlocks: 20 });
+  gateway = await openTestGateway({ tileSize: { kind: 'blocks', blocks: 20 } });
   bystander = await joinRaw(gateway.url, { workerId: 'bystander' });
   await submitJob(gateway.url, { network, options: defaultOptions });
   spec = (await lease('first')).spec;

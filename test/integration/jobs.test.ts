@@ -12,6 +12,7 @@ import { startJobs } from '../../coordinator/jobs/jobs.ts';
 import type { LedgerPort } from '../../coordinator/jobs/ledger-port.ts';
 import { solverPort } from '../../coordinator/jobs/solver-port.ts';
 import type { Solver } from '../../src/core/plan/tile.ts';
+import type { TileSize } from '../../src/core/plan/tiles.ts';
 import { countingSolver } from '../support/counting-solver.ts';
 import {
   expected,
@@ -26,7 +27,7 @@ import {
 
 describe('a job', () => {
   it('gives the bytes of the search in one process, verified and summarised', async () => {
-    const life = await live(memoryDisk(), { tileBlocks: 1 });
+    const life = await live(memoryDisk(), { tileSize: { kind: 'blocks', blocks: 1 } });
     const job = await submit(life.jobs);
     expect(await ticketOf(life, job)).toEqual(expected);
     const { result, progress } = life.jobs.status(job) ?? {};
@@ -49,8 +50,14 @@ describe('a job', () => {
   });
 
   it('does not depend on how it is cut into tiles', async () => {
-    for (const tileBlocks of [1, 100, 100_000]) {
-      const life = await live(memoryDisk(), { tileBlocks });
+    const sizes: TileSize[] = [
+      { kind: 'blocks', blocks: 1 },
+      { kind: 'blocks', blocks: 100 },
+      { kind: 'seconds', seconds: 0.1 },
+      { kind: 'seconds', seconds: 60 },
+    ];
+    for (const tileSize of sizes) {
+      const life = await live(memoryDisk(), { tileSize });
       expect(await ticketOf(life, await submit(life.jobs))).toEqual(expected);
       await life.end();
     }
@@ -172,7 +179,7 @@ describe('a job', () => {
         ledger: solverPort(solver, engine),
         planSolver: kernel,
         runner: localRunner(localVerifier()),
-        tileBlocks: 20,
+        tileSize: { kind: 'blocks', blocks: 20 },
       });
       return { engine, jobs, end: () => jobs.close().then(() => engine.close()) };
     };

@@ -10,7 +10,7 @@ import { readLive } from '../support/live-reader.ts';
 import { joinRaw, resultFor } from '../support/raw-worker.ts';
 import { openTestGateway } from '../support/test-gateway.ts';
 
-const open = await openTestGateway({ tileBlocks: 100 });
+const open = await openTestGateway({ tileSize: { kind: 'blocks', blocks: 100 } });
 const workerOptions = { threads: 1, token: '', insecure: false, onReport: () => undefined };
 const keys: TokenKeys = { current: newTokenKey(), previous: null };
 const closed = await openTestGateway({ keys });

@@ -32,7 +32,7 @@ function tokenFor(scope: TokenScope): string {
 }
 
 async function gatewayWithKeys(): Promise<TestGateway> {
-  const gateway = await openTestGateway({ keys, tileBlocks: 200 });
+  const gateway = await openTestGateway({ keys, tileSize: { kind: 'blocks', blocks: 200 } });
   closers.push(gateway.close);
   return gateway;
 }

@@ -57,7 +57,7 @@ export async function live(
     ledger: solverPort(solver, engine),
     planSolver: kernel,
     runner: localRunner(verifier),
-    tileBlocks: 20,
+    tileSize: { kind: 'blocks', blocks: 20 },
     storeRetryMs: 0,
     ...options,
   });
@@ -101,7 +101,7 @@ export async function interruptedBeforeSeal(): Promise<{ disk: MemoryDisk; job: 
       ledger: ledger(engine),
       planSolver: kernel,
       runner: localRunner(verifier),
-      tileBlocks: 20,
+      tileSize: { kind: 'blocks', blocks: 20 },
       onChange: (id) => {
         if (jobs?.status(id)?.phase === 'verifying') resolve();
       },

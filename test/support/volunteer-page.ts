@@ -15,10 +15,10 @@ const network: Network = {
 };
 const options: PlanOptions = { ...defaultOptions, epsilon: 1e-3, rule: 'closest' };
 
-/** A job of about thirty tiles of {@link tileBlocks}. */
+/** A job of about thirty tiles of {@link tileSize}. */
 export const submission = { network: encodeNetwork(network), options };
 /** Blocks of a tile to aim at. */
-export const tileBlocks = 100;
+export const tileSize = { kind: 'blocks', blocks: 100 } as const;
 
 /** Returns the bytes of its ticket, found here. */
 export async function expectedTicket(): Promise<Uint8Array> {

@@ -10,7 +10,13 @@ import type { LayerPlan, Plan } from '../../src/core/plan/plan.ts';
 import { rowBudget } from '../../src/core/plan/row-budget.ts';
 import { type ConstructionKind, stagesOf } from '../../src/core/plan/stage.ts';
 import type { LayerProblem } from '../../src/core/plan/tile.ts';
-import { cutTiles, layerProblemDigest, poolPass, reservePass } from '../../src/core/plan/tiles.ts';
+import {
+  cutTiles,
+  layerProblemDigest,
+  poolPass,
+  reservePass,
+  tileBlocksFor,
+} from '../../src/core/plan/tiles.ts';
 import { activationStep, convolutionLayer, denseLayer } from '../support/evaluation-networks.ts';
 import { everyActivation, randomFrom } from '../support/random-network.ts';
 
@@ -175,6 +181,27 @@ describe('tiles', () => {
     expect(new Set(ids).size).toBe(ids.length);
     expect(idOf({})).toBe(ids[0]);
     for (const id of ids) expect(id).toMatch(/^[0-9a-f]{64}$/);
+  });
+
+  it('are as long as they are meant to be, up to the bytes of a result, and never empty', () => {
+    const blocksFor = (samples: number, seconds: number, rule: LayerProblem['rule'] = 'closest'): number =>
+      tileBlocksFor(
+        {
+          rule,
+          groupColumns: new Int32Array(2 * samples),
+          groupChannels: new Int32Array(2),
+          gridBits: 24,
+          tolerance: 80_000,
+        } as LayerProblem,
+        { kind: 'seconds', seconds },
+      );
+    expect(blocksFor(36, 60)).toBeGreaterThan(30_000);
+    expect(blocksFor(36, 60) / blocksFor(36, 0.5)).toBeCloseTo(120, 0);
+    expect(blocksFor(36, 0.1)).toBeLessThan(blocksFor(36, 0.5));
+    for (const seconds of [0.5, 60]) expect(blocksFor(20, seconds, 'fewest')).toBe(150_000);
+    expect(blocksFor(20, 60)).toBe(150_000);
+    expect(blocksFor(60, 0.1)).toBe(1);
+    expect(tileBlocksFor({} as LayerProblem, { kind: 'blocks', blocks: 7 })).toBe(7);
   });
 
   it('of two layer problems that differ anywhere never share a digest', () => {

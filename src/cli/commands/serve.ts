@@ -11,9 +11,10 @@ import { kernelDigest } from '../../../worker/kernel/kernel.ts';
 import { openPool, type SolverPool } from '../../../worker/node/pool.ts';
 import { gatewayUrl } from '../../../worker/node/web-socket.ts';
 import { misuse } from '../../core/errors.ts';
+import { tileSecondsDefault, tileSecondsMax, tileSecondsMin } from '../../core/limits.ts';
 import type { CommandContext, Outcome } from '../command-context.ts';
 import type { RawOptions } from '../option-table.ts';
-import { numberOption, wholeNumber } from '../option-values.ts';
+import { numberFrom, numberOption, wholeNumber } from '../option-values.ts';
 import { readInputFile } from '../read-input-file.ts';
 import { engineOptionsOf } from '../remote/engine-options.ts';
 import { followSharedKeys } from '../remote/shared-token-keys.ts';
@@ -74,6 +75,7 @@ export async function startCoordinator(raw: RawOptions): Promise<StartedCoordina
   const gateways = raw.get('gateway')?.split(',').map(reachable) ?? [];
   const advertised = raw.get('advertise');
   const advertise = advertised === undefined ? undefined : reachable(advertised);
+  const tileSeconds = numberOption(raw, 'tile-seconds', numberFrom(tileSecondsMin, tileSecondsMax));
   const hasVolunteers = raw.get('volunteers') === 'true';
   // Whoever reads the log may leave; the coordinator stays.
   process.stderr.on('error', () => undefined);
@@ -104,6 +106,7 @@ export async function startCoordinator(raw: RawOptions): Promise<StartedCoordina
       build: kernelDigest,
       writeLog,
       volunteers: hasVolunteers,
+      tileSize: { kind: 'seconds', seconds: tileSeconds ?? tileSecondsDefault },
       ...(engine === undefined ? {} : { cluster: engine }),
       ...(advertise === undefined ? {} : { advertise }),
     });

@@ -1,5 +1,6 @@
 /** Options of the distributed commands, apart from these, so that no command has to load what only another one needs. */
 import { tokenScopes } from '../../../coordinator/tokens.ts';
+import { tileSecondsDefault, tileSecondsMax, tileSecondsMin } from '../../core/limits.ts';
 import type { OptionRow } from '../option-table.ts';
 import { connectionOptions, insecureOption, tokenOptions } from './connection-options.ts';
 import { engineOptionRows } from './engine-options.ts';
@@ -25,6 +26,11 @@ export const serveOptions: readonly OptionRow[] = [
     name: 'volunteers',
     value: null,
     help: 'let anybody who reaches it lend it a browser, at /volunteer; they see the names of jobs and the weights they work on',
+  },
+  {
+    name: 'tile-seconds',
+    value: 'S',
+    help: `how long one core should take for a tile, ${tileSecondsMin} to ${tileSecondsMax} (default: ${tileSecondsDefault}): longer ones are less work for a coordinator with thousands of threads, but a worker that goes loses those it is at. A job that goes on with another value begins anew: all gateways of an engine need the same`,
   },
   ...engineOptionRows,
   {

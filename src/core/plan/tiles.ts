@@ -6,15 +6,19 @@
  */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
+import { tileSecondsDefault } from '../limits.ts';
 import { wholeSourceLayer } from '../source/source-network.ts';
 import { blockMicroseconds } from './block-cost.ts';
 import { type LayerPlace, layerPlan, neuronBiasTarget, neuronTargets } from './layer-problem.ts';
 import type { LayerProblem, Tile, TileNeuron } from './tile.ts';
 
-/** Time per tile to aim at, in microseconds of one core: half a second, or less where bytes rather than work bound a tile. */
-const tileMicroseconds = 500_000;
 /** Most blocks per tile: its result is about 150 kB on the wire. Smaller ones cost more: a tile takes milliseconds beside its blocks. */
 const tileBlocksMax = 150_000;
+
+/** How large tiles are to be: how long one core should take for one or, where a test wants to know, how many blocks it has. */
+export type TileSize =
+  | { readonly kind: 'seconds'; readonly seconds: number }
+  | { readonly kind: 'blocks'; readonly blocks: number };
 
 /** One pass over a layer. */
 export interface PassToCut {
@@ -108,12 +112,24 @@ export function reservePass(place: LayerPlace, missing: Int32Array, used: number
   return neurons;
 }
 
-/** Returns the blocks per tile to aim at for a layer: a function of the problem, so a resumed search cuts the same tiles. */
-export function tileBlocksFor(problem: LayerProblem): number {
+/**
+ * Returns the blocks per tile to aim at for a layer: a function of problem and size, so a resumed search cuts the same tiles. A time
+ * gives at most tileBlocksMax: where blocks are easy, bytes rather than work bound a tile.
+ */
+export function tileBlocksFor(
+  problem: LayerProblem,
+  size: TileSize = { kind: 'seconds', seconds: tileSecondsDefault },
+): number {
+  if (size.kind === 'blocks') return size.blocks;
+  const blocks = Math.round((size.seconds * 1e6) / layerBlockMicroseconds(problem));
+  return Math.max(1, Math.min(tileBlocksMax, blocks));
+}
+
+/** Returns the time one block of a layer takes, in microseconds of one core; plan/block-cost.ts says how well that is known. */
+export function layerBlockMicroseconds(problem: LayerProblem): number {
   const groups = problem.groupChannels.length;
   const blockSize = groups === 0 ? 0 : Math.ceil(problem.groupColumns.length / groups);
-  const cost = blockMicroseconds({ ...problem, blockSize });
-  return Math.max(1, Math.min(tileBlocksMax, Math.round(tileMicroseconds / cost)));
+  return blockMicroseconds({ ...problem, blockSize });
 }
 
 /** The tiles of one pass, each made when it is asked for: their targets together are as large as the layer. */

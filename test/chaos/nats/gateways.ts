@@ -12,7 +12,7 @@ import { openNatsEngineAt } from '../../support/nats-place.ts';
 import { isRecentNats, type NatsServers, startNats } from '../../support/nats-servers.ts';
 import type { NodeProcess } from '../../support/node-process.ts';
 import { startEntry } from '../cluster.ts';
-import { type ChaosJob, checkTicket, submit, tileBlocks } from '../jobs.ts';
+import { type ChaosJob, checkTicket, submit, tileSize } from '../jobs.ts';
 
 /** How long a dead gateway's work items wait, here: tests are not to take minutes. */
 export const timing = { ackMs: 10_000, claimMs: 5000, auditMs: 5000 };
@@ -39,7 +39,7 @@ export class Swarm {
     const monitors = isRecentNats ? nats.monitors : null;
     const cluster = { address: nats.url, replicas: nats.servers.length, monitors, ...timing };
     for (let attempt = 1; ; attempt++) {
-      const gateway = startEntry('coordinator-entry.mjs', { directory: '', tileBlocks, port, cluster });
+      const gateway = startEntry('coordinator-entry.mjs', { directory: '', tileSize, port, cluster });
       this.gateways[index] = gateway;
       try {
         const [url] = await gateway.said(/http:\/\/127\.0\.0\.1:\d+(?=\n)/);
