@@ -94,7 +94,7 @@ function tileCounter(): () => void {
     tileCount++;
     if (tileCount > tilesPerJobMax)
       throw failure(
-        `Cannot solve another tile in this run: it has asked for ${tilesPerJobMax}, expected no more; run it again to go on from those that are solved, or with fewer --copies`,
+        `Cannot solve another tile in this run: it has asked for ${tilesPerJobMax}, expected no more; run it again to go on from those that are solved, or begin anew with larger tiles (--tile-seconds on the coordinator) or fewer --copies`,
       );
   };
 }

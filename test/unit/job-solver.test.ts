@@ -35,6 +35,9 @@ it('a construction asks for no more tiles than a ledger takes, and fails with wh
   expect(await outcomeOf()).toBeInstanceOf(DeadTile);
   const error = await outcomeOf();
   expect(error).toBeInstanceOf(TombolaError);
-  expect(error).toMatchObject({ kind: 'failure', message: /asked for 1000000, .* run it again .*--copies/ });
+  expect(error).toMatchObject({
+    kind: 'failure',
+    message: /asked for 1000000, .* run it again .*--tile-seconds on the coordinator.*--copies/,
+  });
   expect(asked()).toBe(tilesPerJobMax);
 });
