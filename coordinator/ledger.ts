@@ -59,6 +59,8 @@ export interface LedgerTile {
   readonly tile: string;
   /** Blocks in it: what a lease of it is worth. */
   readonly blocks: number;
+  /** Milliseconds that one thread should take, good to a factor of three; 0 where nothing is said. */
+  readonly expectedMs?: number;
 }
 
 /** How far a worker is believed: `trusted` results are checked by sample, a `volunteer`'s in full, its misses included. */

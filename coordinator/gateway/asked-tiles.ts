@@ -1,6 +1,8 @@
 /** The tiles that jobs have asked for, and who waits for them. */
 import { blocksPerRow } from '../../src/core/plan/tile.ts';
+import { layerBlockMicroseconds } from '../../src/core/plan/tiles.ts';
 import type { TileFate, TileWork } from '../jobs/ledger-port.ts';
+import type { LedgerTile } from '../ledger.ts';
 
 interface Asked {
   readonly work: TileWork;
@@ -54,7 +56,8 @@ export class AskedTiles {
   }
 }
 
-/** Returns what a lease of the tile is worth: the blocks of all rows that are wanted. */
-export function blockCount({ problem, tile }: TileWork): number {
-  return tile.neurons.reduce((sum, { wanted }) => sum + wanted * blocksPerRow(problem), 0);
+/** Returns the tile as a ledger knows it: with the blocks of all rows that are wanted. */
+export function ledgerTile({ problem, tile }: TileWork): LedgerTile {
+  const blocks = tile.neurons.reduce((sum, { wanted }) => sum + wanted * blocksPerRow(problem), 0);
+  return { tile: tile.id, blocks, expectedMs: (blocks * layerBlockMicroseconds(problem)) / 1000 };
 }

@@ -13,7 +13,7 @@ import type { LedgerPort, TileFate, TileWork } from '../jobs/ledger-port.ts';
 import { apply, createLedger, type Ledger, type LedgerEffect, type LedgerEvent } from '../ledger.ts';
 import { reasonOf } from '../reason-of.ts';
 import { type Adoption, isAdoptable } from './adoption.ts';
-import { AskedTiles, blockCount } from './asked-tiles.ts';
+import { AskedTiles, ledgerTile } from './asked-tiles.ts';
 import { type GrantMaker, grantMaker } from './grant-maker.ts';
 import type { Log } from './log.ts';
 import type { ShellObserver } from './metrics.ts';
@@ -113,9 +113,8 @@ class Shell {
 
   addTile(job: string, work: TileWork): Promise<TileFate> {
     const { fate, isNew } = this.tiles.add(job, work);
-    const tile = work.tile.id;
     // One that was done is asked for again when what was stored has been lost: the ledger opens it again.
-    if (isNew) this.happen({ kind: 'tiles-added', job, tiles: [{ tile, blocks: blockCount(work) }] });
+    if (isNew) this.happen({ kind: 'tiles-added', job, tiles: [ledgerTile(work)] });
     return fate;
   }
 

@@ -28,7 +28,7 @@ export function addJob(ledger: Ledger, event: Extract<LedgerEvent, { kind: 'job-
 export function addTiles(ledger: Ledger, event: Extract<LedgerEvent, { kind: 'tiles-added' }>): void {
   const job = ledger.jobs.get(event.job);
   if (job === undefined) return;
-  for (const { tile: name, blocks } of event.tiles) {
+  for (const { tile: name, blocks, expectedMs = 0 } of event.tiles) {
     const known = job.tiles.get(name);
     if (known !== undefined) {
       reopenTile(ledger, known);
@@ -39,6 +39,7 @@ export function addTiles(ledger: Ledger, event: Extract<LedgerEvent, { kind: 'ti
       job,
       tile: name,
       blocks,
+      expectedMs,
       state: 'waiting',
       attempts: 0,
       failures: 0,

@@ -1,10 +1,13 @@
 /** Leases begin and end. */
-import type { LedgerEvent, LedgerTile } from '../ledger.ts';
+import type { LedgerEvent, WorkerKind } from '../ledger.ts';
 import { isTooLarge } from '../scheduler.ts';
 import { touch } from './sessions.ts';
 import { clockOf, type LeaseRecord, type Ledger, type SessionRecord, type TileRecord } from './state.ts';
 import { findTile, isCurrent, setState, settleTile } from './tiles.ts';
 import { rest } from './trust.ts';
+
+/** How many times as long as expected a worker may take that has not shown its speed: its cores are slow, and the tile is harder. */
+const slownessMax = 10;
 
 /** Leases a tile to a session; the caller tells the worker. */
 export function beginLease(ledger: Ledger, session: SessionRecord, tile: TileRecord): LeaseRecord {
@@ -94,13 +97,19 @@ export function adoptLease(ledger: Ledger, event: Extract<LedgerEvent, { kind: '
   beginLease(ledger, session, tile);
 }
 
-/** Returns how long a worker has: at least its kind's lease, longer if it has been seen to be slow. */
-export function leaseMsFor(ledger: Ledger, session: SessionRecord, tile: LedgerTile): number {
-  const { settings } = ledger;
-  const least = session.worker.kind === 'trusted' ? settings.leaseMsTrusted : settings.leaseMsVolunteer;
+/** Returns how long a worker has: at least what its kind has for the tile, longer if it has been seen to be slow. */
+export function leaseMsFor(ledger: Ledger, session: SessionRecord, tile: TileRecord): number {
+  const least = leaseMsLeast(ledger, session.worker.kind, tile);
   if (session.speed === 0) return least;
-  const expected = (session.leasedBlocks + tile.blocks) / session.speed;
-  return Math.min(settings.leaseMsMax, Math.max(least, 4 * expected));
+  // Its threads share what it has, but one alone solves the tile.
+  const expected = (session.leasedBlocks + session.threads * tile.blocks) / session.speed;
+  return Math.min(ledger.settings.leaseMsMax, Math.max(least, 4 * expected));
+}
+
+/** Returns how long any worker of a kind has for a tile. */
+export function leaseMsLeast({ settings }: Ledger, kind: WorkerKind, { expectedMs }: TileRecord): number {
+  const least = kind === 'trusted' ? settings.leaseMsTrusted : settings.leaseMsVolunteer;
+  return Math.min(settings.leaseMsMax, Math.max(least, slownessMax * expectedMs));
 }
 
 /** Ends leases that are past their deadline. */

@@ -1,6 +1,6 @@
 /** A result's way: received, verified, perhaps confirmed by a trusted worker, stored, acknowledged. */
 import type { LedgerEffect, LedgerEvent } from '../ledger.ts';
-import { cancelLeases, endLease } from './leases.ts';
+import { cancelLeases, endLease, leaseMsLeast } from './leases.ts';
 import { recordDuration, recordSpeed } from './observe.ts';
 import { sayQuarantined, touch } from './sessions.ts';
 import { clockOf, type Ledger, type ResultRecord, type SessionRecord, type TileRecord } from './state.ts';
@@ -262,7 +262,7 @@ function hold(ledger: Ledger, record: ResultRecord): void {
   ledger.heldCount++;
   const { tile } = record;
   if ([...ledger.sessions.values()].some(({ worker }) => worker.kind === 'trusted')) {
-    tile.heldUntil = clockOf(ledger) + ledger.settings.leaseMsTrusted;
+    tile.heldUntil = clockOf(ledger) + leaseMsLeast(ledger, 'trusted', tile);
     reviewAt(ledger, tile, tile.heldUntil);
   } else tile.isDisputed = true;
 }

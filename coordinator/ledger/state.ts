@@ -36,6 +36,7 @@ export interface ResultRecord {
 /** One tile of a job. */
 export interface TileRecord extends LedgerTile {
   readonly job: JobRecord;
+  readonly expectedMs: number;
   state: TileState;
   /** Grants so far. */
   attempts: number;

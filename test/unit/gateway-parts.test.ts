@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { ledgerTile } from '../../coordinator/gateway/asked-tiles.ts';
 import { Backlog } from '../../coordinator/gateway/backlog.ts';
 import { checkListenAddress } from '../../coordinator/gateway/listen-address.ts';
 import { openLog } from '../../coordinator/gateway/log.ts';
@@ -7,8 +8,22 @@ import { isLoopback, networkOf } from '../../coordinator/gateway/network-of.ts';
 import { banMs, Offences } from '../../coordinator/gateway/offences.ts';
 import { TokenBucket } from '../../coordinator/gateway/token-bucket.ts';
 import { bufferedBytesHardMax, bufferedBytesMax, bufferedMsMax } from '../../src/core/limits.ts';
+import type { LayerProblem, Tile } from '../../src/core/plan/tile.ts';
+import { tileBlocksFor } from '../../src/core/plan/tiles.ts';
 import { linkedTransports } from '../../src/core/protocol/transport.ts';
 import { gatewayUrl, needsMask } from '../../worker/node/web-socket.ts';
+import { layerAndTile } from '../support/layer-problems.ts';
+
+describe('a tile as the ledger knows it', () => {
+  it('has the blocks of the rows that are wanted, and the time they should take', () => {
+    const [[problem, tile]] = fc.sample(layerAndTile, { numRuns: 1, seed: 1 }) as [[LayerProblem, Tile]];
+    const wanted = tile.neurons.reduce((sum, neuron) => sum + neuron.wanted, 0);
+    const { blocks, expectedMs = 0, ...named } = ledgerTile({ problem, problemDigest: 'd', tile });
+    expect(named).toEqual({ tile: tile.id });
+    expect(blocks).toBe(wanted * (problem.groupChannels.length * problem.taps + 1));
+    expect(tileBlocksFor(problem, { kind: 'seconds', seconds: expectedMs / 1000 })).toBe(blocks);
+  });
+});
 
 describe('a token bucket', () => {
   it('never gives more than its burst and its rate allow', () => {

@@ -108,6 +108,50 @@ describe('leases', () => {
     expect(kinds(desk.verified('a', 'j0').effects)).toEqual(['store']);
   });
 
+  test('of a long tile last ten times as long as expected, for workers not yet measured', () => {
+    for (const [expectedMs, leaseMs] of [
+      [500, 60_000],
+      [60_000, 600_000],
+      [1e9, 3_600_000],
+    ] as const) {
+      const desk = deskOf(0);
+      desk.happen({ kind: 'tiles-added', job: 'j', tiles: [{ tile: 'long', blocks: 30_000, expectedMs }] });
+      desk.join('a');
+      desk.join('b');
+      expect(granted(desk.want('a'))).toEqual(['long']);
+      expect(granted(desk.want('b'))).toEqual([]);
+      expect(granted(desk.pass(leaseMs - 1_000))).toEqual([]);
+      expect(granted(desk.pass(2_000))).toEqual(['long']);
+    }
+  });
+
+  test('of a long tile are not longer for a worker that dies', () => {
+    const desk = deskOf(0);
+    const tiles = [{ tile: 'long', blocks: 30_000, expectedMs: 60_000 }];
+    desk.happen({ kind: 'tiles-added', job: 'j', tiles });
+    desk.join('a');
+    desk.join('b');
+    desk.want('a');
+    desk.want('b');
+    expect(granted(desk.happen({ kind: 'worker-left', session: 'a' }))).toEqual(['long']);
+  });
+
+  test('give one thread of many the time that one thread takes', () => {
+    const threads = 64;
+    const desk = deskOf(threads + 1);
+    desk.happen({ kind: 'worker-joined', session: 'a', worker: 'w', workerKind: 'trusted', threads });
+    desk.want('a', threads);
+    // A thread takes five minutes for a tile.
+    for (let tile = 0; tile < threads; tile++) {
+      desk.pass(300_000 / threads);
+      const { result } = desk.verified('a', `j${tile}`);
+      desk.happen({ kind: 'stored', result, outcome: 'new' });
+    }
+    const [grant] = desk.want('a');
+    expect(grant).toMatchObject({ kind: 'grant', leases: [{ tile: `j${threads}` }] });
+    expect(grant?.kind === 'grant' ? grant.leases[0]?.leaseMs : 0).toBeGreaterThan(300_000);
+  });
+
   test('outlive a stall of the coordinator', () => {
     const desk = deskOf(1);
     desk.join('a');
@@ -249,6 +293,16 @@ describe('a volunteer’s miss that is not proven', () => {
     expect(kinds(desk.pass(3_000))).toContain('solve-here');
     desk.happen({ kind: 'worker-left', session: 'b' });
     expect(kinds(desk.verified('a', 'j1', 'x', true).effects)).toContain('solve-here');
+  });
+
+  test('of a long tile waits as long for a second opinion as a trusted worker has for it', () => {
+    const desk = deskOf(0);
+    desk.happen({ kind: 'tiles-added', job: 'j', tiles: [{ tile: 'long', blocks: 9, expectedMs: 60_000 }] });
+    desk.join('a', 'volunteer');
+    desk.join('b');
+    desk.verified('a', 'long', 'x', true);
+    expect(kinds(desk.pass(598_000))).not.toContain('solve-here');
+    expect(kinds(desk.pass(3_000))).toContain('solve-here');
   });
 });
 
