@@ -11,7 +11,13 @@ import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { misuse } from '../src/core/errors.ts';
-import { closeMsMax, connectionCountMax, gatewayCountMax } from '../src/core/limits.ts';
+import {
+  closeMsMax,
+  connectionCountMax,
+  engineAwayMs,
+  engineAwayRetryMs,
+  gatewayCountMax,
+} from '../src/core/limits.ts';
 import type { Solver } from '../src/core/plan/tile.ts';
 import type { TileSize } from '../src/core/plan/tiles.ts';
 import { type Cluster, type ClusterOptions, openCluster } from './cluster/cluster.ts';
@@ -201,6 +207,12 @@ async function openService(
     for (const session of sockets.sessions) session.tick();
   }, tickMs);
   closers.unshift(async () => clearInterval(timer));
+  const pageGateways = gateways.slice(0, gatewayCountMax);
+  const awayTimer = setInterval(() => {
+    const others = cluster?.refuge() ?? [];
+    if (others.length > 0) sendAway(sockets, { others, pageGateways, graceMs: engineAwayRetryMs });
+  }, engineAwayMs);
+  closers.unshift(async () => clearInterval(awayTimer));
   jobs = await startJobs({
     engine,
     ledger: cluster?.port ?? shell.port,
@@ -214,7 +226,8 @@ async function openService(
   closers.unshift(async () => jobs?.close());
   const status = () => ledgerStatus(shell.ledger, nowMs());
   await cluster?.start({ jobs, ledger: shell.port, ledgerStatus: status });
-  const backend = backendOf({ jobs, engine, status, sockets, metrics, nowMs });
+  const isReady = (): boolean => (cluster?.refuge() ?? null) === null;
+  const backend = backendOf({ jobs, engine, status, sockets, metrics, isReady, nowMs });
   const pages = openPages({
     hasVolunteers: options.volunteers === true,
     gateways,
@@ -225,7 +238,26 @@ async function openService(
   closers.unshift(async () => feed.close());
   const routes = { backend, pages, join, live: liveRoute(feed, checkAccess), checkAccess, checkOrigin };
   server.on('request', httpRoutes({ ...routes, log: live.log }));
-  return { server, sockets, shell, jobs, cluster, pageGateways: gateways.slice(0, gatewayCountMax) };
+  return { server, sockets, shell, jobs, cluster, pageGateways };
+}
+
+/** Has workers go on with other gateways, where there are any. */
+function sendAway(
+  { sessions }: SocketServer,
+  {
+    others,
+    pageGateways,
+    graceMs,
+  }: {
+    readonly others: readonly string[];
+    readonly pageGateways: readonly string[];
+    readonly graceMs: number;
+  },
+): void {
+  for (const session of sessions) {
+    const gateways = session.origin.isPage ? pageGateways : others.slice(0, gatewayCountMax);
+    session.send({ kind: 'drain', graceMs, gateways });
+  }
 }
 
 /** The origin of the pages that the gateway at a WebSocket URL serves. */
@@ -279,11 +311,13 @@ function backendOf(parts: {
   status: () => LedgerStatus;
   sockets: SocketServer;
   metrics: Metrics;
+  isReady: () => boolean;
   nowMs: () => number;
 }): Backend {
-  const { jobs, engine, status, sockets, metrics, nowMs } = parts;
+  const { jobs, engine, status, sockets, metrics, isReady, nowMs } = parts;
   const statusOf = async (id: string): Promise<JobStatus | undefined> => jobs.status(id);
   return {
+    isReady,
     jobs: async () => jobs.list(),
     job: statusOf,
     submit: async (submission) => (await statusOf(await jobs.submit(submission))) ?? {},
@@ -350,13 +384,7 @@ async function shutDown(
   server.close();
   server.closeIdleConnections();
   shell.drain();
-  const gateways = (cluster?.gateways.others() ?? []).slice(0, gatewayCountMax);
-  for (const session of sockets.sessions)
-    session.send({
-      kind: 'drain',
-      graceMs: closeMsMax,
-      gateways: session.origin.isPage ? pageGateways : gateways,
-    });
+  sendAway(sockets, { others: cluster?.gateways.others() ?? [], pageGateways, graceMs: closeMsMax });
   await waitAtMost(closeMsMax, shell.settled());
   await sockets.close(1012, 'the coordinator restarts', closeMsMax);
   server.closeAllConnections();

@@ -25,6 +25,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { TombolaError } from '../../src/core/errors.ts';
 import {
   closeMsMax,
+  engineAwayMs,
   feedLayersMax,
   jobClaimMs,
   natsOpenMsMax,
@@ -45,6 +46,7 @@ import type { Jobs } from '../jobs/jobs.ts';
 import type { LedgerPort } from '../jobs/ledger-port.ts';
 import type { LeaseClaim } from '../tokens.ts';
 import { waitAtMost } from '../wait-at-most.ts';
+import { EngineWatch } from './engine-watch.ts';
 import { GatewayList } from './gateway-list.ts';
 import { JobClaims } from './job-claims.ts';
 import { JobsFollower, progressTeller } from './jobs-follower.ts';
@@ -95,6 +97,8 @@ export interface Cluster extends Adoption {
     readonly ledger: LedgerPort;
     readonly ledgerStatus: WorkFeedOptions['ledgerStatus'];
   }): Promise<void>;
+  /** Null while the engine can be reached, else the gateways that workers may go to meanwhile. */
+  refuge(): readonly string[] | null;
   /** Returns the key that signs leases now. */
   leaseKey(): Uint8Array;
   /** Takes no more work, and gives back what is not done. */
@@ -152,6 +156,7 @@ interface Parts {
 
 class NatsCluster implements Cluster {
   private readonly link: NatsLink;
+  private readonly watch: EngineWatch;
   private readonly options: ClusterOptions;
   private readonly gateway = randomUUID();
   private readonly onTrouble: (reason: string) => void;
@@ -162,6 +167,7 @@ class NatsCluster implements Cluster {
 
   constructor(link: NatsLink, options: ClusterOptions, log: Log) {
     this.link = link;
+    this.watch = new EngineWatch(link, nowMs);
     this.options = options;
     this.onTrouble = (reason) => log('engine-trouble', { reason });
   }
@@ -246,6 +252,10 @@ class NatsCluster implements Cluster {
 
   async adopt(job: string, tile: string): Promise<boolean> {
     return (await this.own?.feed.adopt(job, tile)) === true;
+  }
+
+  refuge(): readonly string[] | null {
+    return this.watch.awayMs() < engineAwayMs ? null : this.opened.gateways.lastHeard();
   }
 
   leaseKey(): Uint8Array {

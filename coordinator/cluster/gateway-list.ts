@@ -84,6 +84,14 @@ export class GatewayList {
         cells.remove(prefix + name, revision).catch(() => undefined);
   }
 
+  /** URLs of the others that were up when something was last heard of any: what is left to a gateway that hears nothing. */
+  lastHeard(): readonly string[] {
+    const others = [...this.seen].filter(([name]) => name !== this.options.gateway).map(([, seen]) => seen);
+    const last = Math.max(...others.map(({ seenAt }) => seenAt));
+    const live = others.filter(({ seenAt }) => last - seenAt < gatewaySilentMs);
+    return [...new Set(live.map(({ url }) => url))].filter((url) => url !== this.url);
+  }
+
   async close(): Promise<void> {
     const { cells, gateway } = this.options;
     clearInterval(this.timer);

@@ -3,6 +3,7 @@
  *
  *   GET    /, /volunteer, …         anybody                  the web pages (pages.ts)
  *   GET    /healthz                 anybody                  200 when it runs
+ *   GET    /readyz                  anybody                  200 when it can take work: 503 while its engine cannot be reached
  *   POST   /join                    anybody                  a volunteer's token, where volunteers are wanted
  *   GET    /api/volunteer           volunteer, read, submit, admin   the names and progress of the jobs that run
  *   GET    /metrics                 read, submit, admin      text for Prometheus
@@ -30,6 +31,8 @@ import { noPageHeaders, type Pages } from './pages.ts';
 
 /** What the routes answer from. Methods that get an id return undefined for one that does not exist. */
 export interface Backend {
+  /** Whether jobs and results can be stored. */
+  isReady(): boolean;
   jobs(): Promise<readonly object[]>;
   job(id: string): Promise<Pick<JobStatus, 'submitter'> | undefined>;
   /** @throws TombolaError when the network or the options cannot be used. */
@@ -115,7 +118,7 @@ async function answer(
   if (matching.length === 0 && page === undefined)
     return refusal(
       404,
-      `Cannot find ${url.pathname}, expected one of /, /volunteer, /join, /healthz, /metrics, /api/jobs, /api/workers, /api/live, /api/blobs/SHA256`,
+      `Cannot find ${url.pathname}, expected one of /, /volunteer, /join, /healthz, /readyz, /metrics, /api/jobs, /api/workers, /api/live, /api/blobs/SHA256`,
     );
   const objection = options.checkOrigin(request);
   if (objection !== null) return refusal(403, `Cannot serve this request: ${objection}`);
@@ -164,6 +167,10 @@ function routeTable({ backend, join, live }: RouteOptions): readonly Route[] {
   };
   return [
     route('GET', '/healthz', null, async () => ({ status: 200, body: { ok: true } })),
+    route('GET', '/readyz', null, async () => {
+      const isReady = backend.isReady();
+      return { status: isReady ? 200 : 503, body: { ready: isReady } };
+    }),
     route('POST', '/join', null, async ({ request }) => joinAnswer(join, request)),
     route('GET', '/api/volunteer', 'watch', async () => ({ status: 200, body: backend.searchView() })),
     route('GET', '/metrics', 'read', async () => {

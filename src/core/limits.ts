@@ -159,6 +159,10 @@ export const natsWritesMax = 128;
 export const natsCommitMsMax = 15_000;
 /** Milliseconds that a coordinator that starts waits for NATS servers it has reached: they may be electing a leader. */
 export const natsOpenMsMax = 60_000;
+/** Milliseconds without the engine after which a gateway sends its workers to others; servers that are elected anew take less. */
+export const engineAwayMs = 5_000;
+/** Milliseconds for which workers do not come back to a gateway without an engine, unless there is no other. */
+export const engineAwayRetryMs = 30_000;
 /** Milliseconds between two attempts to follow what changes in NATS, at most: the time for which a revoked key may still be good. */
 export const natsWatchRetryMsMax = 30_000;
 /** Times a blob is read whose pieces have not come to the replica that is asked. */

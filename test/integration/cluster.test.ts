@@ -12,6 +12,7 @@ import { hasNats, type NatsServers, startNats } from '../support/nats-servers.ts
 import { endAllProcesses, type NodeProcess, startNode } from '../support/node-process.ts';
 import { connectRaw, helloOf } from '../support/raw-worker.ts';
 import { openTestGateway } from '../support/test-gateway.ts';
+import { until } from '../support/until.ts';
 
 const relu = activationStep({ kind: 'relu' });
 const network: Network = {
@@ -105,6 +106,26 @@ describe.skipIf(!hasNats)('gateways over NATS', () => {
     startWorker(other.url);
     expect(Buffer.compare(await ticketOf(other.url, id), expected)).toBe(0);
     proxy.release();
+    expect(Buffer.compare(await ticketOf(cutOff.url, id), expected)).toBe(0);
+  });
+
+  it('have the workers of one that is cut off from the engine, until it is back', async () => {
+    const proxy = await openChaosProxy(nats.url.replace('nats', 'http'));
+    proxies.push(proxy);
+    const cutOff = await startGateway(proxy.url.replace('http', 'nats'));
+    const other = await startGateway();
+    const isReady = async (): Promise<boolean> => (await fetch(`${cutOff.url}/readyz`)).ok;
+    const worker = startWorker(cutOff.url);
+    await worker.said(connectedTo(cutOff.url));
+    expect(await isReady()).toBe(true);
+    proxy.setFault(() => ({ kind: 'cut', direction: 'in', atByte: 1 }));
+    proxy.cut();
+    await worker.said(connectedTo(other.url));
+    expect(await isReady()).toBe(false);
+    const id = await submitJob(other.url, submission);
+    expect(Buffer.compare(await ticketOf(other.url, id), expected)).toBe(0);
+    proxy.setFault(() => ({ kind: 'none' }));
+    await until(isReady);
     expect(Buffer.compare(await ticketOf(cutOff.url, id), expected)).toBe(0);
   });
 

@@ -63,6 +63,7 @@ function bearing(bearer: Bearer): Record<string, string> {
 /** What each scope may do; the others get 403, and those without a good token 401. */
 const endpoints: readonly [string, string, number, readonly Bearer[]][] = [
   ['GET', '/healthz', 200, bearers],
+  ['GET', '/readyz', 200, bearers],
   ['GET', '/', 200, bearers],
   ['GET', '/volunteer', 200, bearers],
   ['POST', '/join', 201, bearers],

@@ -53,6 +53,11 @@ export class SharedEngine {
     }));
   }
 
+  /** Time that filling the queue takes. */
+  fillMs(): number {
+    return this.jobs.length * tilesInFlightMax * costOf(this.swarm.setting.tile.downBytes);
+  }
+
   /** The gateway's jobs have a driver again, or for the first time. */
   drive(gateway: Gateway): void {
     for (const job of this.jobs) if (this.driverOf(job) === gateway) this.put(job);
@@ -117,7 +122,7 @@ export class SharedEngine {
 
   private write(bytes: number, done: () => void): void {
     const { clockwork } = this.swarm;
-    const costMs = Math.max(writeMs, bytes * byteMs);
+    const costMs = costOf(bytes);
     this.tally.busyMs += costMs;
     this.tally.waitMsMax = Math.max(this.tally.waitMsMax, this.busyUntil - clockwork.now);
     this.busyUntil = Math.max(this.busyUntil, clockwork.now) + costMs;
@@ -128,4 +133,8 @@ export class SharedEngine {
     const { gateways } = this.swarm;
     return gateways[this.jobs.indexOf(job) % gateways.length] as Gateway;
   }
+}
+
+function costOf(bytes: number): number {
+  return Math.max(writeMs, bytes * byteMs);
 }

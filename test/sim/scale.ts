@@ -49,8 +49,8 @@ function main(): void {
   for (const gateway of swarm.gateways) gateway.boot();
   for (const member of swarm.members)
     swarm.clockwork.after(swarm.random.between(0, 10_000), () => member.start());
-  // All have come, and have solved their first tiles.
-  const warmMs = 20_000 + 2 * tile.solveMs;
+  // All have come, the queue is full, and they have solved their first tiles.
+  const warmMs = 20_000 + 2 * tile.solveMs + (swarm.engine?.fillMs() ?? 0);
   swarm.runUntil(warmMs);
   swarm.take();
   swarm.takeEngine();
@@ -93,9 +93,12 @@ function herd(swarm: Swarm): void {
   swarm.runUntil(killedAt + 120_000);
   const tally = swarm.take();
   const times = struck.map(({ backAt }) => (backAt - killedAt) / 1000).sort((a, b) => a - b);
-  const at = (share: number): string => (times[Math.ceil(share * times.length) - 1] ?? Number.NaN).toFixed(1);
+  const at = (share: number): string => {
+    const time = times[Math.ceil(share * times.length) - 1] ?? Number.POSITIVE_INFINITY;
+    return time < Number.POSITIVE_INFINITY ? `after ${time.toFixed(1)} s` : 'not within two minutes';
+  };
   console.log(
-    `  herd         gateway 0 is away for 10 s: of its ${struck.length} workers half are granted work again after ${at(0.5)} s, 95 % after ${at(0.95)} s, all after ${at(1)} s; at most ${tally.hellosPerSecondMax} hellos a second, loop waits up to ${tally.waitMsMax.toFixed(0)} ms`,
+    `  herd         gateway 0 is away for 10 s: of its ${struck.length} workers half are granted work again ${at(0.5)}, 95 % ${at(0.95)}, all ${at(1)}; at most ${tally.hellosPerSecondMax} hellos a second, loop waits up to ${tally.waitMsMax.toFixed(0)} ms`,
   );
 }
 

@@ -31,7 +31,7 @@ const portDefault = 4222;
 /** A server that does not answer within this time may or may not have done what it was asked. */
 const requestMs = 2500;
 /** A connection that has been silent for three of these is given up. */
-const pingMs = 10_000;
+const pingMs = 5_000;
 /** A server that was killed while it let us in is not waited for any longer: the others may be up. */
 const connectMs = 5000;
 const reconnectMs = 500;
