@@ -11,6 +11,7 @@
  *   --cluster [--tiles N] [--kills N]    commits to three NATS servers, and gateways over them, while servers, gateways and
  *                                        workers are killed; needs nats-server
  *   --cluster-gateways [--kills N]       only the gateways
+ *   --cluster-cuts N                     gateways are cut off from NATS N times
  *   --cluster-load                       only what a result costs gateways and servers
  */
 import { parseArgs } from 'node:util';
@@ -18,6 +19,7 @@ import { failpoints } from './failpoints.ts';
 import { fullDisk } from './full-disk.ts';
 import { killCycles } from './kill-cycles.ts';
 import { raceCommits, raceUnconfirmed } from './nats/commits.ts';
+import { engineCuts } from './nats/cuts.ts';
 import { gatewayDeath, gatewayKills } from './nats/gateways.ts';
 import { makeJobs } from './nats/jobs.ts';
 import { gatewayLoad } from './nats/load.ts';
@@ -38,6 +40,7 @@ const { values } = parseArgs({
     'second-owner': { type: 'boolean', default: false },
     cluster: { type: 'boolean', default: false },
     'cluster-gateways': { type: 'boolean', default: false },
+    'cluster-cuts': { type: 'string' },
     'cluster-load': { type: 'boolean', default: false },
     tiles: { type: 'string', default: '10000' },
   },
@@ -61,6 +64,7 @@ if (values.cluster) {
   );
 }
 const first = Number(values.seed);
+const cuts = values['cluster-cuts'] ?? (values.cluster ? '20' : undefined);
 const isShared = values.cluster || values['cluster-gateways'] || values['cluster-load'];
 if (values.cluster || values['cluster-gateways']) {
   const jobs = await makeJobs(first);
@@ -71,6 +75,10 @@ if (values.cluster || values['cluster-gateways']) {
   await scenario('three gateways over NATS', () => gatewayKills({ ...common, gateways: 3, kills }));
   await scenario("a gateway's death", () => gatewayDeath(jobs));
 }
+if (cuts !== undefined)
+  await scenario('gateways cut off from NATS', () =>
+    engineCuts({ cuts: Number(cuts), seed: first, onStep: onCycle }),
+  );
 if (values.cluster || values['cluster-load'])
   await scenario('load of one gateway and of two', async () =>
     gatewayLoad(await makeJobs(first, { count: 4, hidden: 600 })),

@@ -23,11 +23,14 @@ export class Swarm {
   readonly urls: string[] = [];
   readonly workers: NodeProcess[] = [];
   readonly nats: NatsServers;
+  private readonly addresses: readonly string[];
   private readonly folder = mkdtempSync(join(tmpdir(), 'tombola-chaos-'));
   private readonly log = join(this.folder, 'acknowledged');
 
-  constructor(nats: NatsServers) {
+  /** @param addresses of the engine, for each gateway its own; all go to the servers themselves otherwise */
+  constructor(nats: NatsServers, addresses: readonly string[] = []) {
     this.nats = nats;
+    this.addresses = addresses;
     writeFileSync(this.log, '');
   }
 
@@ -37,7 +40,8 @@ export class Swarm {
     const known = this.urls[index];
     const port = known === undefined ? 0 : Number(new URL(known).port);
     const monitors = isRecentNats ? nats.monitors : null;
-    const cluster = { address: nats.url, replicas: nats.servers.length, monitors, ...timing };
+    const address = this.addresses[index] ?? nats.url;
+    const cluster = { address, replicas: nats.servers.length, monitors, ...timing };
     for (let attempt = 1; ; attempt++) {
       const gateway = startEntry('coordinator-entry.mjs', { directory: '', tileSize, port, cluster });
       this.gateways[index] = gateway;
@@ -189,7 +193,7 @@ async function killOne(
 }
 
 /** Resolves after some acknowledgements, or a while without. */
-async function whenProgress(swarm: Swarm, random: Random): Promise<void> {
+export async function whenProgress(swarm: Swarm, random: Random): Promise<void> {
   const wanted = swarm.acknowledged().size + random.below(20);
   const endMs = performance.now() + random.between(500, 5000);
   while (swarm.acknowledged().size < wanted && performance.now() < endMs) await delay(50);
