@@ -307,4 +307,4 @@ export const tileSecondsDefault = 0.5;
 /** Seconds of one core that tiles may be cut to, at least: what surrounds a tile takes milliseconds. */
 export const tileSecondsMin = 0.1;
 /** Seconds of one core that tiles may be cut to, at most: what a thread loses whose worker goes. */
-export const tileSecondsMax = 60;
+export const tileSecondsMax = 600;

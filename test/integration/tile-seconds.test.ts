@@ -53,10 +53,10 @@ test('tiles of a tenth of a second and of a minute give the ticket of one machin
 test.each([
   ['serve', '0.09'],
   ['serve', '0'],
-  ['node', '60.1'],
+  ['node', '600.1'],
   ['node', 'long'],
 ])('%s takes no --tile-seconds %s', async (command, seconds) => {
   const args = [command, '--data', 'refused', '--tile-seconds', seconds];
-  const stderr = `Cannot use --tile-seconds "${seconds}": expected a number from 0.1 to 60\n`;
+  const stderr = `Cannot use --tile-seconds "${seconds}": expected a number from 0.1 to 600\n`;
   expect(await startTombola(args, folder).finished).toMatchObject({ code: 2, stdout: '', stderr });
 });

@@ -5,6 +5,7 @@ import {
   type Ledger,
   type LedgerEffect,
   type LedgerEvent,
+  type LedgerTile,
 } from '../../coordinator/ledger.ts';
 import { feedPullMax, tilesInFlightMax } from '../../src/core/limits.ts';
 import { encodeMessage } from '../../src/core/protocol/codec.ts';
@@ -174,10 +175,14 @@ export class Gateway {
     );
   }
 
+  private tileOf(tile: string): LedgerTile {
+    return { tile, blocks: 100_000, expectedMs: this.swarm.setting.tile.solveMs };
+  }
+
   private know(job: string, tile: string): void {
     if (this.known.has(tile)) return;
     this.known.add(tile);
-    this.happen({ kind: 'tiles-added', job, tiles: [{ tile, blocks: 100_000 }] });
+    this.happen({ kind: 'tiles-added', job, tiles: [this.tileOf(tile)] });
   }
 
   /** Takes as many tiles out of the shared queue as the workers may soon ask for (coordinator/cluster/work-feed.ts). */
@@ -271,7 +276,7 @@ export class Gateway {
 
   private addTile(job: string): void {
     const tile = `${this.index}-${++this.tileCount}`.padStart(64, '0');
-    this.happen({ kind: 'tiles-added', job, tiles: [{ tile, blocks: 100_000 }] });
+    this.happen({ kind: 'tiles-added', job, tiles: [this.tileOf(tile)] });
   }
 
   private tell(session: string, message: GatewayMessage, extraBytes = 0): void {
