@@ -1,7 +1,7 @@
 /**
- * Exports a ticket of every shared target in every format and has strangers judge them: NumPy (blocks, forward pass, masks to the
- * bit), PyTorch and ONNX Runtime (outputs to 1e-4 of the largest, masks to the bit), beside `tombola verify`; then the same with a
- * ticket whose masks were changed, which every one of them must tell. Prints a table with times, bytes and peak memory.
+ * Exports a ticket of each construction for every shared target in every format and has strangers judge them: NumPy (blocks, forward
+ * pass, masks to the bit), PyTorch and ONNX Runtime (outputs to 1e-4 of the largest, masks to the bit), beside `tombola verify`; then the
+ * same with a ticket whose masks were changed, which every one of them must tell. Prints a table with times, bytes and peak memory.
  *
  *     npm run check:exports [-- --only NAME] [-- --json]
  *
@@ -45,7 +45,9 @@ if (isMain(import.meta.url)) {
   const tools = { numpy: python('numpy'), torch: python('torch') };
   for (const [name, found] of Object.entries(tools))
     if (found === undefined) console.error(`Skipped: no python3 with ${name} here`);
-  const searches = targetSearches().filter(({ target }) => target.file.includes(options.only ?? ''));
+  const searches = targetSearches()
+    .filter(({ target }) => target.file.includes(options.only ?? ''))
+    .flatMap((search) => ['L+1', '2L'].map((construction) => ({ ...search, construction })));
   if (searches.length === 0) {
     console.error('Cannot check exports: ../shared/targets has no such target');
     process.exit(1);
@@ -64,7 +66,7 @@ if (isMain(import.meta.url)) {
   if (rows.some(({ faults }) => faults.length > 0)) process.exit(1);
 }
 
-async function check({ target, mode }, folder, tools) {
+async function check({ target, mode, construction }, folder, tools) {
   const file = join(shared, target.file);
   const at = (name) => join(folder, name);
   const normalised = /\(pixel\/255-([\d.]+)\)\/([\d.]+)/.exec(target.input);
@@ -74,7 +76,7 @@ async function check({ target, mode }, folder, tools) {
     ...(normalised ? ['--mean', normalised[1], '--std', normalised[2]] : []),
   ];
   const accuracy = mode === 'exact' ? ['--exact'] : ['--epsilon', '0.01'];
-  tombola(folder, 'search', file, ...scaling, ...accuracy, '--out', 'run');
+  tombola(folder, 'search', file, ...scaling, ...accuracy, '--construction', construction, '--out', 'run');
   const ticketPath = at('run/ticket.safetensors');
   const exported = {};
   for (const format of ['target', 'torch', 'onnx', 'npz'])
@@ -118,7 +120,15 @@ async function check({ target, mode }, folder, tools) {
       ? ['PyTorch does not tell a changed ticket']
       : []),
   ];
-  return { target: basename(target.file), mode, exported, differences, numpy: found.numpy?.trim(), faults };
+  return {
+    target: basename(target.file),
+    mode,
+    construction,
+    exported,
+    differences,
+    numpy: found.numpy?.trim(),
+    faults,
+  };
 }
 
 /** What each stranger says; undefined where it is not here. */
@@ -283,6 +293,7 @@ function table(rows) {
     [
       'target',
       'mode',
+      'construction',
       'ONNX Runtime',
       'PyTorch',
       'PyTorch, float64',
@@ -290,9 +301,10 @@ function table(rows) {
       ...formats.map((name) => `${name}: size, time, memory`),
       'faults',
     ],
-    ...rows.map(({ target, mode, exported, differences, numpy, faults }) => [
+    ...rows.map(({ target, mode, construction, exported, differences, numpy, faults }) => [
       target,
       mode,
+      construction,
       cell(differences.onnx),
       cell(differences.torch),
       cell(differences.torchDouble),
