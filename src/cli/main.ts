@@ -19,6 +19,8 @@ process.exitCode = await run(process.argv.slice(2));
 
 async function run(args: readonly string[]): Promise<number> {
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => stop(name));
+  // Our bug, in something that nobody waits for: a ledger that breaks, for one. Nothing can be relied on from here.
+  process.on('uncaughtException', (error) => process.exit(explain(error, args)));
   // A reader such as `head` may leave early; what it did not want need not be written.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
   let code: number = exitCodes.done;
@@ -53,10 +55,10 @@ function stop(name: string): void {
 
 /** Says in one line what went wrong; returns the exit code. */
 function explain(error: unknown, args: readonly string[]): number {
+  const kept =
+    adviceWhenInterrupted === undefined ? '' : ` What was solved is kept. ${adviceWhenInterrupted}`;
   if (abort.signal.aborted) {
-    const advice =
-      adviceWhenInterrupted === undefined ? '' : ` What was solved is kept. ${adviceWhenInterrupted}`;
-    say(`Interrupted.${advice}`);
+    say(`Interrupted.${kept}`);
     return exitCodes.failed;
   }
   // Help and version have been printed by then.
@@ -67,7 +69,7 @@ function explain(error: unknown, args: readonly string[]): number {
     return error.kind === 'misuse' ? exitCodes.misused : exitCodes.failed;
   }
   const message = error instanceof Error ? error.message : String(error);
-  say(`Unexpected error, this is a bug: ${message.replace(/\s*\n\s*/g, ' ')} (--debug prints where)`);
+  say(`Unexpected error, this is a bug: ${message.replace(/\s*\n\s*/g, ' ')} (--debug prints where).${kept}`);
   if (args.includes('--debug') && error instanceof Error) say(error.stack ?? '');
   return exitCodes.failed;
 }
