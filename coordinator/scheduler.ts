@@ -8,7 +8,7 @@
  *              thread for a trusted worker not yet measured, then about leasedWorkMs of work by its observed speed; near the end of the
  *              work no more than a fair share
  *   stragglers when there is nothing else for a worker: a second copy of the oldest lease, if older than twice the 95th percentile of
- *              what leases take, and another worker's
+ *              what leases take, and than twice what the tile should take, and another worker's
  */
 import { beginLease } from './ledger/leases.ts';
 import {
@@ -92,7 +92,9 @@ export function serveStragglers(ledger: Ledger): void {
   const oldEnough = Math.max(stragglerMsMin, 2 * ledger.durationP95);
   let scanned = 0;
   for (const lease of ledger.singles) {
-    if (clock - lease.grantedAt < oldEnough || ++scanned > ledger.idle.size + scanMax) return;
+    const ageMs = clock - lease.grantedAt;
+    if (ageMs < oldEnough || ++scanned > ledger.idle.size + scanMax) return;
+    if (ageMs < 2 * lease.tile.expectedMs) continue;
     if (lease.tile.leases.length >= ledger.settings.tileLeaseCountMax || lease.tile.local !== 'no') continue;
     const session = findHelper(ledger, lease);
     if (session === undefined) continue;

@@ -43,6 +43,23 @@ describe('the scheduler', () => {
     expect(stored).toContainEqual({ kind: 'cancel', session: 'slow', job: 'j', tile: 'j0' });
   });
 
+  test('gives no second copy of a long tile because many short ones came before it', () => {
+    const desk = deskOf(16);
+    desk.join('a');
+    for (let index = 0; index < 16; index++) {
+      desk.want('a');
+      const { result } = desk.verified('a', `j${index}`);
+      desk.happen({ kind: 'stored', result, outcome: 'new' });
+    }
+    const tiles = [{ tile: 'long', blocks: 10, expectedMs: 60_000 }];
+    desk.happen({ kind: 'tiles-added', job: 'j', tiles });
+    desk.join('b');
+    expect(granted(desk.want('a'))).toEqual(['long']);
+    desk.want('b');
+    expect(granted(desk.pass(119_000))).toEqual([]);
+    expect(granted(desk.pass(2_000))).toEqual(['long']);
+  });
+
   test('gives a fast worker seconds of work and leaves some to others', () => {
     const desk = deskOf(10_000);
     desk.join('a');
