@@ -72,8 +72,8 @@ export interface ClusterOptions {
 
 /**
  * Asks the servers whether they keep what they acknowledge, before anything is written to them. Returns the monitors that did not
- * answer; null: none is to be asked.
- * @throws TombolaError (misuse) when they cannot be relied on.
+ * answer; null: none is to be asked. Servers that have just started are given time to find each other.
+ * @throws TombolaError when they cannot be relied on.
  */
 export async function checkEngine({
   address,
@@ -81,7 +81,20 @@ export async function checkEngine({
   monitors,
 }: Pick<ClusterOptions, 'address' | 'replicas' | 'monitors'>): Promise<readonly string[] | null> {
   const { servers } = parseNatsAddress(address);
-  return monitors === null ? null : checkServers({ monitors: monitors ?? monitorsOf(servers), replicas });
+  if (monitors === null) return null;
+  for (const endMs = nowMs() + natsOpenMsMax; ; ) {
+    try {
+      return await checkServers({ monitors: monitors ?? monitorsOf(servers), replicas });
+    } catch (error) {
+      if (!isPassing(error) || nowMs() > endMs) throw error;
+      await delay(openRetryMs);
+    }
+  }
+}
+
+/** Whether it may be otherwise in a moment. */
+function isPassing(error: unknown): error is TombolaError {
+  return error instanceof TombolaError && error.kind === 'failure';
 }
 
 /** What a gateway shares with the others. */
@@ -178,7 +191,7 @@ class NatsCluster implements Cluster {
       await this.openParts();
       return null;
     } catch (error) {
-      if (!(error instanceof TombolaError) || error.kind === 'misuse') throw error;
+      if (!isPassing(error)) throw error;
       await this.closeParts();
       return error;
     }

@@ -1,5 +1,7 @@
 /** The way to NATS servers: how they are named, which are refused, and that the connection stays. */
+import { createServer, type Server } from 'node:http';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { checkEngine } from '../../coordinator/cluster/cluster.ts';
 import { openNatsLink, parseNatsAddress } from '../../coordinator/engine/nats/connection.ts';
 import { checkServers, monitorsOf } from '../../coordinator/engine/nats/server-check.ts';
 import { followSharedKeys } from '../../src/cli/remote/shared-token-keys.ts';
@@ -49,6 +51,36 @@ describe('the address of an engine', () => {
     expect(() => parseNatsAddress(text)).toThrow(/^Cannot use the engine (?!.*secret)(?!.*me:)/);
   });
 });
+
+it('servers that have just started are waited for until they have found each other', async () => {
+  let asked = 0;
+  const answer = (path: string, name: string): object =>
+    path === '/varz'
+      ? { server_name: name, version: '2.10.27', jetstream: { config: { sync_always: true } } }
+      : { meta_cluster: { cluster_size: asked++ < 3 ? 2 : 3 } };
+  const servers = ['a', 'b', 'c'].map((name) =>
+    createServer(({ url = '' }, response) => response.end(JSON.stringify(answer(url, name)))),
+  );
+  const monitors = await Promise.all(servers.map(urlOf));
+  const engine = { address: 'nats://a,b,c', replicas: 3, monitors };
+  try {
+    expect(await checkEngine(engine)).toEqual([]);
+    expect(asked).toBe(6);
+    // Two that say that they are two will not be three.
+    asked = -100;
+    const two = { ...engine, monitors: monitors.slice(0, 2) };
+    await expect(checkEngine(two)).rejects.toThrow(/^Cannot keep 3 replicas: the NATS cluster has 2 servers/);
+  } finally {
+    for (const server of servers) server.close();
+  }
+});
+
+/** Resolves with the URL of a server that listens on loopback. */
+async function urlOf(server: Server): Promise<string> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  return typeof address === 'object' && address !== null ? `http://127.0.0.1:${address.port}` : '';
+}
 
 describe.skipIf(!hasNats)('a NATS server', () => {
   let nats: NatsServers;

@@ -49,13 +49,10 @@ export class SharedEngine {
     this.jobs = Array.from({ length: swarm.setting.jobs }, (_, index) => ({
       name: `job${index}`,
       open: [],
-      owed: tilesInFlightMax,
+      owed: 0,
     }));
-  }
-
-  /** Time that filling the queue takes. */
-  fillMs(): number {
-    return this.jobs.length * tilesInFlightMax * costOf(this.swarm.setting.tile.downBytes);
+    // They were submitted long before the first worker comes.
+    for (const job of this.jobs) while (job.open.length < tilesInFlightMax) job.open.push(this.newTile(job));
   }
 
   /** The gateway's jobs have a driver again, or for the first time. */
@@ -114,15 +111,20 @@ export class SharedEngine {
 
   private put(job: Job): void {
     for (; job.owed > 0; job.owed--) {
-      const tile = `${++this.tileCount}`.padStart(64, '0');
-      this.jobOf.set(tile, job);
+      const tile = this.newTile(job);
       this.write(this.swarm.setting.tile.downBytes, () => job.open.push(tile));
     }
   }
 
+  private newTile(job: Job): string {
+    const tile = `${++this.tileCount}`.padStart(64, '0');
+    this.jobOf.set(tile, job);
+    return tile;
+  }
+
   private write(bytes: number, done: () => void): void {
     const { clockwork } = this.swarm;
-    const costMs = costOf(bytes);
+    const costMs = Math.max(writeMs, bytes * byteMs);
     this.tally.busyMs += costMs;
     this.tally.waitMsMax = Math.max(this.tally.waitMsMax, this.busyUntil - clockwork.now);
     this.busyUntil = Math.max(this.busyUntil, clockwork.now) + costMs;
@@ -133,8 +135,4 @@ export class SharedEngine {
     const { gateways } = this.swarm;
     return gateways[this.jobs.indexOf(job) % gateways.length] as Gateway;
   }
-}
-
-function costOf(bytes: number): number {
-  return Math.max(writeMs, bytes * byteMs);
 }

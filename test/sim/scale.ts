@@ -2,7 +2,7 @@
  * Command: thousands of virtual workers against real ledgers and real sessions, in virtual time; prints what a gateway would carry.
  *
  *   npm run sim:scale -- --workers 10000 --gateways 1 --blocks hard [--block-ms 0.0125] [--tile-seconds 0.5]
- *                        [--threads 4] [--seconds 30] [--jobs 4]
+ *                        [--threads 4] [--seconds 30] [--jobs 4] [--no-herd]
  *
  * Real: the ledger, the session, the codec and its bytes. Modelled: compute time of a tile, the sizes of leases and bodies, and a
  * gateway's time per message and per byte (in scale-gateway.ts and scale-swarm.ts, measured on this project's own benchmarks with one
@@ -12,7 +12,7 @@
 import { parseArgs } from 'node:util';
 import { blockKinds, type Setting, Swarm, tileOf } from './scale-swarm.ts';
 
-function readSetting(): Setting {
+function readSetting(): Setting & { readonly isHerdless: boolean } {
   const { values } = parseArgs({
     options: {
       workers: { type: 'string', default: '1000' },
@@ -22,6 +22,7 @@ function readSetting(): Setting {
       jobs: { type: 'string', default: '4' },
       blocks: { type: 'string', default: 'hard' },
       'block-ms': { type: 'string' },
+      'no-herd': { type: 'boolean', default: false },
       'tile-seconds': { type: 'string', default: '0.5' },
     },
   });
@@ -37,6 +38,7 @@ function readSetting(): Setting {
     threads: Number(values.threads),
     seconds: Number(values.seconds),
     jobs: Number(values.jobs),
+    isHerdless: values['no-herd'],
     tile: tileOf(kind, Number(tileSeconds), blockMs === undefined ? undefined : Number(blockMs)),
   };
 }
@@ -49,8 +51,8 @@ function main(): void {
   for (const gateway of swarm.gateways) gateway.boot();
   for (const member of swarm.members)
     swarm.clockwork.after(swarm.random.between(0, 10_000), () => member.start());
-  // All have come, the queue is full, and they have solved their first tiles.
-  const warmMs = 20_000 + 2 * tile.solveMs + (swarm.engine?.fillMs() ?? 0);
+  // All have come, and have solved their first tiles.
+  const warmMs = 20_000 + 2 * tile.solveMs;
   swarm.runUntil(warmMs);
   swarm.take();
   swarm.takeEngine();
@@ -75,7 +77,7 @@ function main(): void {
   console.log(
     `  checking     ${((perSecond(steady.results) * tile.checkMs) / 1000 / gateways).toFixed(1)} cores a gateway; ledger and encoding as measured here ${((100 * steady.ledgerMs) / (gateways * seconds * 1000)).toFixed(0)} % of a core a gateway`,
   );
-  herd(swarm);
+  if (!setting.isHerdless) herd(swarm);
   console.log(
     `  (${swarm.clockwork.eventCount} events in ${((performance.now() - started) / 1000).toFixed(0)} s)`,
   );

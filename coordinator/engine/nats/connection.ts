@@ -84,6 +84,8 @@ export async function openNatsLink({ servers, user, password, isEncrypted }: Nat
       // Else two refusals close the connection for good, and servers under load give them ("authentication timeout").
       ignoreAuthErrorAbort: true,
       timeout: connectMs,
+      // A stack for every request, should it fail, is a twentieth of a gateway's time; what failed is said by `guard`.
+      noAsyncTraces: true,
       reconnectTimeWait: reconnectMs,
       pingInterval: pingMs,
       ...(user === undefined ? {} : { user, pass: password ?? '' }),

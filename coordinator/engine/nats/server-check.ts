@@ -8,7 +8,7 @@
  * A server that is down cannot be asked: it is looked at when a coordinator starts while it is up, and most have to be.
  */
 import { z } from 'zod';
-import { misuse } from '../../../src/core/errors.ts';
+import { failure, misuse } from '../../../src/core/errors.ts';
 
 /** Where to ask, and what to expect. */
 export interface ServerCheck {
@@ -35,7 +35,7 @@ export function monitorsOf(servers: readonly string[]): string[] {
 
 /**
  * Resolves if the servers can be relied on, with the monitors that did not answer: the smaller part of a cluster may be down.
- * @throws TombolaError (misuse) with the first reason why not, and what to do.
+ * @throws TombolaError (misuse) with the first reason why not, and what to do; (failure) while enough servers still look for each other.
  */
 export async function checkServers({ monitors, replicas }: ServerCheck): Promise<readonly string[]> {
   const names = new Set<string>();
@@ -63,10 +63,12 @@ export async function checkServers({ monitors, replicas }: ServerCheck): Promise
   }
   const [firstError] = silent.values();
   if (2 * names.size <= clusterSize && firstError !== undefined) throw firstError;
-  if (clusterSize < replicas)
-    throw misuse(
+  if (clusterSize < replicas) {
+    const isForming = names.size >= replicas;
+    throw (isForming ? failure : misuse)(
       `Cannot keep ${replicas} replicas: the NATS cluster has ${clusterSize} server${clusterSize === 1 ? '' : 's'}, expected at least ${replicas}; add servers, or accept fewer with --engine-replicas ${clusterSize}`,
     );
+  }
   if (names.size + silent.size < clusterSize)
     throw misuse(
       `Cannot rely on a NATS cluster of ${clusterSize} servers of which only ${names.size} were asked (${[...names].join(', ')}), expected all: name the monitoring ports of all with --engine-monitor; ${orElse}`,

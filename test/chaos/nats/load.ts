@@ -4,6 +4,7 @@
  * at its limit where each has a machine of its own.
  */
 import { readFileSync } from 'node:fs';
+import { constants, setPriority } from 'node:os';
 import { whenJob } from '../../support/job-client.ts';
 import { startNats } from '../../support/nats-servers.ts';
 import { type ChaosJob, checkTicket, submit } from '../jobs.ts';
@@ -53,6 +54,8 @@ async function loadOf(jobs: readonly ChaosJob[], gateways: number): Promise<Load
     // What planning costs is not a result's.
     for (const id of ids) await whenJob(urls[0] ?? '', id, ({ phase }) => phase === 'solving');
     while (swarm.acknowledged().size < warmUpCount) await new Promise((resolve) => setTimeout(resolve, 5));
+    // They take what is left of the cores, or the others' times would be those of standing in line.
+    for (const { child } of swarm.workers) setPriority(child.pid ?? 0, constants.priority.PRIORITY_LOW);
     const of = {
       gateways: pidsOf(swarm.gateways.map((gateway) => gateway?.child.pid)),
       loops: pidsOf(swarm.gateways.map((gateway) => gateway?.child.pid)).map((pid) => `${pid}/task/${pid}`),
