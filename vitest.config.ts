@@ -10,7 +10,8 @@ export default defineConfig(({ mode }) => ({
     exclude: mode === 'browser' ? configDefaults.exclude : [...configDefaults.exclude, browserFaults],
     testTimeout: 120_000,
     hookTimeout: 120_000,
-    maxWorkers: 2,
+    // More than two cores have: many tests wait for processes and servers.
+    maxWorkers: 3,
     reporters: ['default', new CountReporter()],
   },
 }));
