@@ -58,10 +58,14 @@ export function reviewAt(ledger: Ledger, tile: TileRecord, at: number): void {
   ledger.reviews.push(at, tile);
 }
 
-/** Has the coordinator solve an open tile that is too large for all the workers there are. */
+/** Has the coordinator solve an open tile that is too large for all the workers that do anything: one may hang that it is for. */
 export function reviewLarge(ledger: Ledger, tile: TileRecord): void {
   if (tile.state !== 'open' || !isTooLarge(ledger, tile) || ledger.sessions.size === 0) return;
-  if (![...ledger.sessions.values()].some(({ worker }) => worker.kind === 'trusted')) tile.isDisputed = true;
+  const since = clockOf(ledger) - ledger.settings.leaseMsTrusted;
+  const isAwaited = [...ledger.sessions.values()].some(
+    ({ worker, credit, lastResultAt }) => worker.kind === 'trusted' && (credit > 0 || lastResultAt > since),
+  );
+  if (!isAwaited) tile.isDisputed = true;
 }
 
 /** Returns counts of no tile. */

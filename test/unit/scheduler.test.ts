@@ -113,11 +113,23 @@ describe('the scheduler', () => {
       expect(granted(desk.pass(1_000))).toEqual(['j8']);
     });
 
+    test('has the coordinator solve them when the trusted workers that are there hang', () => {
+      const desk = largeFrom(1);
+      desk.join('a');
+      expect(granted(desk.want('a', 1))).toEqual(['j0']);
+      const seen: object[] = [];
+      for (let second = 0; second < 180; second += 10) {
+        seen.push(...desk.pass(10_000));
+        desk.happen({ kind: 'beat', session: 'a' });
+      }
+      expect(seen).toContainEqual({ kind: 'solve-here', job: 'j', tile: 'j0' });
+    });
+
     test('has the coordinator solve them when only volunteers are there, and not before', () => {
       const desk = largeFrom(1);
       expect(kinds(desk.pass(200_000))).toEqual([]);
       desk.join('a');
-      expect(kinds(desk.pass(200_000))).toEqual([]);
+      expect(kinds(desk.pass(30_000))).toEqual([]);
       desk.join('volunteer', 'volunteer');
       desk.want('volunteer');
       desk.happen({ kind: 'worker-left', session: 'a' });
