@@ -16,7 +16,7 @@
  *   waiting     its result was verified, not stored      → checking   the sender comes with it again
  *                                                        → open       it does not
  *   local       tileAttemptMax leases came to nothing, two volunteers' results differ, a second opinion did not come in time or there
- *               is no trusted worker to give one, or there are only volunteers for a tile whose result is too long for a frame of theirs
+ *               is no trusted worker to give one, or none at work for a tile whose result is too long for a volunteer's frame
  *                                                        → storing    the gateway solved it itself
  *                                                        → dead       it could not: the job says "incomplete"
  *   done        durable. Late results are acknowledged as duplicates and dropped

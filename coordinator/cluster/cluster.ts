@@ -72,14 +72,13 @@ export interface ClusterOptions {
 
 /**
  * Asks the servers whether they keep what they acknowledge, before anything is written to them. Returns the monitors that did not
- * answer; null: none is to be asked. Servers that have just started are given time to find each other.
+ * answer; null: none is to be asked. Servers that have just started are given time to find each other, and `onTrouble` is told why.
  * @throws TombolaError when they cannot be relied on.
  */
-export async function checkEngine({
-  address,
-  replicas,
-  monitors,
-}: Pick<ClusterOptions, 'address' | 'replicas' | 'monitors'>): Promise<readonly string[] | null> {
+export async function checkEngine(
+  { address, replicas, monitors }: Pick<ClusterOptions, 'address' | 'replicas' | 'monitors'>,
+  onTrouble: (reason: string) => void,
+): Promise<readonly string[] | null> {
   const { servers } = parseNatsAddress(address);
   if (monitors === null) return null;
   for (const endMs = nowMs() + natsOpenMsMax; ; ) {
@@ -87,6 +86,7 @@ export async function checkEngine({
       return await checkServers({ monitors: monitors ?? monitorsOf(servers), replicas });
     } catch (error) {
       if (!isPassing(error) || nowMs() > endMs) throw error;
+      onTrouble(`${error.message}; waiting for them to find each other`);
       await delay(openRetryMs);
     }
   }
@@ -129,7 +129,7 @@ export const stateBucket = 'tombola-state';
  * @throws TombolaError (misuse) when they cannot be relied on, (failure) when they cannot be reached.
  */
 export async function openCluster(options: ClusterOptions, log: Log): Promise<Cluster> {
-  const silent = await checkEngine(options);
+  const silent = await checkEngine(options, (reason) => log('engine-trouble', { reason }));
   if (silent === null) log('engine-unchecked', {});
   else if (silent.length > 0) log('engine-trouble', { reason: `no answer from ${silent.join(', ')}` });
   const cluster = new NatsCluster(await openNatsLink(parseNatsAddress(options.address)), options, log);

@@ -64,12 +64,16 @@ it('servers that have just started are waited for until they have found each oth
   const monitors = await Promise.all(servers.map(urlOf));
   const engine = { address: 'nats://a,b,c', replicas: 3, monitors };
   try {
-    expect(await checkEngine(engine)).toEqual([]);
+    const troubles: string[] = [];
+    expect(await checkEngine(engine, (reason) => troubles.push(reason))).toEqual([]);
     expect(asked).toBe(6);
+    expect(troubles).toEqual([expect.stringMatching(/^Cannot keep 3 replicas: .* waiting for them/)]);
     // Two that say that they are two will not be three.
     asked = -100;
     const two = { ...engine, monitors: monitors.slice(0, 2) };
-    await expect(checkEngine(two)).rejects.toThrow(/^Cannot keep 3 replicas: the NATS cluster has 2 servers/);
+    await expect(checkEngine(two, () => undefined)).rejects.toThrow(
+      /^Cannot keep 3 replicas: the NATS cluster has 2 servers/,
+    );
   } finally {
     for (const server of servers) server.close();
   }

@@ -25,7 +25,7 @@ export async function followSharedKeys(
   options: EngineOptions,
   { isNeeded, onTrouble }: { readonly isNeeded: boolean; readonly onTrouble: (reason: string) => void },
 ): Promise<KeysFolder> {
-  await checkEngine(options);
+  await checkEngine(options, onTrouble);
   const shared = await openSharedKeys({ ...options, onTrouble });
   const directory = mkdtempSync(join(tmpdir(), 'tombola-keys-'));
   try {
