@@ -39,7 +39,6 @@ import { provingChecks } from './gateway/proving-checks.ts';
 import { searchViewOf, searchViewText } from './gateway/search-view.ts';
 import { openSocketServer, type SocketServer, socketPath } from './gateway/socket-server.ts';
 import { openTileCheckPool } from './gateway/tile-check-pool.ts';
-import type { JobStatus } from './jobs/job-status.ts';
 import { type Jobs, startJobs } from './jobs/jobs.ts';
 import { threadRunner } from './jobs/thread-runner.ts';
 import { type LedgerStatus, ledgerStatus } from './ledger.ts';
@@ -315,19 +314,18 @@ function backendOf(parts: {
   nowMs: () => number;
 }): Backend {
   const { jobs, engine, status, sockets, metrics, isReady, nowMs } = parts;
-  const statusOf = async (id: string): Promise<JobStatus | undefined> => jobs.status(id);
   return {
     isReady,
     jobs: async () => jobs.list(),
-    job: statusOf,
-    submit: async (submission) => (await statusOf(await jobs.submit(submission))) ?? {},
+    job: (id) => jobs.find(id),
+    submit: async (submission) => (await jobs.find(await jobs.submit(submission))) ?? {},
     cancel: async (id) => {
       await jobs.cancel(id);
-      return statusOf(id);
+      return jobs.find(id);
     },
     remove: async (id) => ((await jobs.remove(id)) ? { job: id, state: 'removed' } : undefined),
     ticket: async (id) => {
-      const status = jobs.status(id);
+      const status = await jobs.find(id);
       if (status === undefined) return undefined;
       return status.result === null ? null : ((await engine.readBlob(status.result.ticketBlob)) ?? null);
     },

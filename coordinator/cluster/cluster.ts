@@ -225,7 +225,7 @@ class NatsCluster implements Cluster {
     this.closers.unshift(() => follower.close());
     const { auditMs = workAuditMs } = this.options;
     const port = workPort({ link, engine, work, signals, auditMs, onTrouble });
-    const sharing = this.sharingBy({ claims, follower, signals });
+    const sharing = this.sharingBy({ engine, claims, follower, signals });
     this.parts = { engine, work, signals, leaseKeys, quarantines, gateways, follower, port, sharing };
   }
 
@@ -300,8 +300,10 @@ class NatsCluster implements Cluster {
     for (const close of this.closers.splice(0)) await close();
   }
 
-  private sharingBy(parts: { claims: JobClaims; follower: JobsFollower; signals: Signals }): JobSharing {
-    const { claims, follower, signals } = parts;
+  private sharingBy(
+    parts: Pick<Parts, 'engine' | 'follower' | 'signals'> & { claims: JobClaims },
+  ): JobSharing {
+    const { engine, claims, follower, signals } = parts;
     return {
       isFree: (job) => this.own !== undefined && claims.isFree(job),
       claim: async (job) => {
@@ -310,6 +312,7 @@ class NatsCluster implements Cluster {
         if (claim !== null) follower.drove(job);
         return claim;
       },
+      refresh: (job) => engine.refreshJob(job),
       tell: progressTeller({ signals, gateway: this.gateway, nowMs }),
     };
   }

@@ -21,6 +21,7 @@ import { TombolaError } from '../../src/core/errors.ts';
 import { jobNetworkBytesMax, jobOptionsBytesMax, uploadCountMax } from '../../src/core/limits.ts';
 import type { Submission } from '../jobs/job-request.ts';
 import type { JobStatus } from '../jobs/job-status.ts';
+import { StoreTrouble } from '../jobs/job-store.ts';
 import { reasonOf } from '../reason-of.ts';
 import { isAllowed, type TokenAction } from '../tokens.ts';
 import { type Access, bearerToken, type CheckAccess, type CheckOrigin, mayEnd } from './access.ts';
@@ -292,6 +293,7 @@ function refusal(status: number, error: string, headers: Readonly<Record<string,
 
 function answerFor(error: unknown, log: Log): Answer {
   if (error instanceof BadRequest) return refusal(error.status, error.message);
+  if (error instanceof StoreTrouble) return refusal(503, error.message);
   if (error instanceof TombolaError) return refusal(error.kind === 'misuse' ? 400 : 422, error.message);
   log('request-failed', { reason: reasonOf(error) });
   return refusal(500, 'Cannot answer: something is wrong here; the coordinator’s log says what');

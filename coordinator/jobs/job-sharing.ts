@@ -5,6 +5,7 @@
  */
 import type { JobProgress } from './job-progress.ts';
 import type { JobStatus } from './job-status.ts';
+import type { Jobs } from './jobs.ts';
 
 /** The right to drive a job. */
 export interface JobClaim {
@@ -20,6 +21,8 @@ export interface JobSharing {
   isFree(job: string): boolean;
   /** Resolves with null where somebody else has it, or the engine cannot be asked. */
   claim(job: string): Promise<JobClaim | null>;
+  /** Resolves when what is stored of the job now has been told by {@link Jobs.adopt}. Rejects where the engine cannot be asked. */
+  refresh(job: string): Promise<void>;
   /** Tells the others how far a job is that is driven here; called often. */
   tell(job: string, phase: JobStatus['phase'], progress: JobProgress | null): void;
 }

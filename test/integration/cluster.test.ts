@@ -6,7 +6,15 @@ import type { PlanOptions } from '../../src/core/plan/make-plan.ts';
 import { type ChaosProxy, openChaosProxy } from '../support/chaos-proxy.ts';
 import { activationStep, denseLayer } from '../support/evaluation-networks.ts';
 import { defaultOptions, kernelSolver, searchInProcess } from '../support/in-process-search.ts';
-import { submitJob, ticketOf, tilesDone, whenJob } from '../support/job-client.ts';
+import {
+  cancelJob,
+  jobStatus,
+  removeJob,
+  submitJob,
+  ticketOf,
+  tilesDone,
+  whenJob,
+} from '../support/job-client.ts';
 import { clearNats } from '../support/nats-place.ts';
 import { hasNats, type NatsServers, startNats } from '../support/nats-servers.ts';
 import { endAllProcesses, type NodeProcess, startNode } from '../support/node-process.ts';
@@ -61,6 +69,18 @@ describe.skipIf(!hasNats)('gateways over NATS', () => {
     await whenJob(third.url, id, (status) => tilesDone(status) >= 1 || status.state === 'done');
     for (const { url } of [second, third, first])
       expect(Buffer.compare(await ticketOf(url, id), expected)).toBe(0);
+  });
+
+  it('know what was done with a job at another one a moment ago', async () => {
+    const [first, second] = await Promise.all([startGateway(), startGateway()]);
+    const id = await submitJob(first.url, submission);
+    expect((await jobStatus(second.url, id)).state).toBe('running');
+    await cancelJob(second.url, id);
+    expect((await jobStatus(first.url, id)).state).toBe('cancelled');
+    await submitJob(second.url, submission);
+    expect((await jobStatus(first.url, id)).state).toBe('running');
+    await removeJob(first.url, id);
+    expect((await fetch(`${second.url}/api/jobs/${id}`)).status).toBe(404);
   });
 
   it('are told of to workers, and to a page only as far as it may reach them', async () => {
@@ -123,6 +143,11 @@ describe.skipIf(!hasNats)('gateways over NATS', () => {
     await worker.said(connectedTo(other.url));
     expect(await isReady()).toBe(false);
     const id = await submitJob(other.url, submission);
+    const unknown = await fetch(`${cutOff.url}/api/jobs/${id}`);
+    expect([unknown.status, await unknown.text()]).toEqual([
+      503,
+      expect.stringMatching(/Cannot read the engine/),
+    ]);
     expect(Buffer.compare(await ticketOf(other.url, id), expected)).toBe(0);
     proxy.setFault(() => ({ kind: 'none' }));
     await until(isReady);

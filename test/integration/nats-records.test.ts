@@ -118,6 +118,24 @@ describe.skipIf(!hasNats)('over a NATS server', () => {
       expect(await second.storedJob(job)).toEqual(as('running'));
     });
 
+    it('is told at once to who asks for it, and nothing older after that', async () => {
+      const [first, second] = await twoEngines();
+      const as = newJob();
+      const { job } = as('running');
+      const told: (string | undefined)[] = [];
+      closers.push(await first.followJobs((name, stored) => name === job && told.push(stored?.state)));
+      const states = ['running', 'cancelled', 'incomplete', undefined] as const;
+      for (const state of states) {
+        await (state === undefined ? second.removeJob(job) : second.putJob(as(state)));
+        await first.refreshJob(job);
+        expect(told.at(-1)).toBe(state);
+      }
+      await second.putJob(as('done'));
+      await until(() => told.at(-1) === 'done');
+      const order = told.map((state) => [...states, 'done' as const].findIndex((one) => one === state));
+      expect(order).toEqual([...order].sort());
+    });
+
     it('does not come back where another one has removed it', async () => {
       const [first, second] = await twoEngines();
       const as = newJob();

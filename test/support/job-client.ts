@@ -48,11 +48,20 @@ export async function ticketOf(url: string, job: string): Promise<Uint8Array> {
   return new Uint8Array(await response.arrayBuffer());
 }
 
+/** Ends the job; what it has solved is kept. */
+export function cancelJob(url: string, job: string): Promise<void> {
+  return endJob(`${url}/api/jobs/${job}`);
+}
+
 /** Removes the job and everything of it. */
-export async function removeJob(url: string, job: string): Promise<void> {
-  const response = await fetch(`${url}/api/jobs/${job}?remove=true`, { method: 'DELETE' });
+export function removeJob(url: string, job: string): Promise<void> {
+  return endJob(`${url}/api/jobs/${job}?remove=true`);
+}
+
+async function endJob(url: string): Promise<void> {
+  const response = await fetch(url, { method: 'DELETE' });
   if (response.status !== 200)
-    throw new Error(`removing fails with ${response.status}: ${await response.text()}`);
+    throw new Error(`ending a job fails with ${response.status}: ${await response.text()}`);
 }
 
 /** Tiles that are done, over all layers. */

@@ -3,7 +3,7 @@
  * the change is based on. Reads are answered by the bucket's leader, never by a replica that lags behind.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { type KV, Kvm } from '@nats-io/kv';
+import { type KV, type KvEntry, Kvm } from '@nats-io/kv';
 import { natsWatchRetryMsMax } from '../../../src/core/limits.ts';
 import { isConflict } from './conflict.ts';
 import type { NatsLink } from './connection.ts';
@@ -14,9 +14,17 @@ export interface Cell {
   readonly revision: number;
 }
 
+/** What became of a cell, and when: null where it was removed. */
+export interface CellChange {
+  readonly value: Uint8Array | null;
+  readonly revision: number;
+}
+
 /** A bucket of cells. Methods reject with TombolaError (failure) where the engine cannot be used; a change may have happened then. */
 export interface Cells {
   read(key: string): Promise<Cell | undefined>;
+  /** As {@link Cells.read}, also of a cell that was removed; undefined where there never was one. */
+  latest(key: string): Promise<CellChange | undefined>;
   /** Sets a cell that has the revision (0: that is not there); returns its new one, or null where it has another one. */
   set(key: string, value: Uint8Array, revision: number): Promise<number | null>;
   /** Sets a cell whatever it holds. */
@@ -25,11 +33,14 @@ export interface Cells {
   remove(key: string, revision?: number): Promise<boolean>;
   keys(): Promise<readonly string[]>;
   /**
-   * Calls back with every cell there is and with every change from then on, in order (null: removed), over all reconnections.
+   * Calls back with every cell there is and with every change from then on, in order, over all reconnections.
    * Where the engine ends that, or `onChange` throws, it begins anew after a while, with every cell there is. Returns how to stop.
    */
-  watch(filter: string, onChange: (key: string, cell: Cell | null) => void): Promise<() => void>;
+  watch(filter: string, onChange: OnCellChange): Promise<() => void>;
 }
+
+/** Told of a cell, null where it was removed, and of the change itself. */
+export type OnCellChange = (key: string, cell: Cell | null, change: CellChange) => void;
 
 /** Which bucket, and how it is kept. */
 export interface CellsOptions {
@@ -49,13 +60,17 @@ export async function openCells(
   const kv: KV = await link.guard('open', () =>
     new Kvm(link.client).create(bucket, { replicas, history: 1, allow_direct: false }),
   );
-  const read = (key: string): Promise<Cell | undefined> =>
+  const latest = (key: string): Promise<CellChange | undefined> =>
     link.guard('read', async () => {
       const entry = await kv.get(key);
-      return entry === null || entry.operation !== 'PUT' ? undefined : entry;
+      return entry === null ? undefined : changeOf(entry);
     });
   return {
-    read,
+    latest,
+    read: async (key) => {
+      const change = await latest(key);
+      return (change && cellOf(change)) ?? undefined;
+    },
     set: (key, value, revision) =>
       link.guard('write to', async () => {
         try {
@@ -92,12 +107,20 @@ export async function openCells(
   };
 }
 
+function changeOf({ operation, value, revision }: KvEntry): CellChange {
+  return { value: operation === 'PUT' ? value : null, revision };
+}
+
+function cellOf({ value, revision }: CellChange): Cell | null {
+  return value === null ? null : { value, revision };
+}
+
 type Changes = Awaited<ReturnType<KV['watch']>>;
 
 interface FollowingOptions {
   readonly link: NatsLink;
   readonly open: () => Promise<Changes>;
-  readonly onChange: (key: string, cell: Cell | null) => void;
+  readonly onChange: OnCellChange;
   readonly onTrouble: (reason: string) => void;
 }
 
@@ -139,7 +162,8 @@ class Following {
     try {
       for await (const entry of changes) {
         try {
-          onChange(entry.key, entry.operation === 'PUT' ? entry : null);
+          const change = changeOf(entry);
+          onChange(entry.key, cellOf(change), change);
         } catch (error) {
           onTrouble(`cannot use what ${entry.key} says: ${String(error)}`);
           again ??= setTimeout(() => changes.stop(), waitMs).unref();

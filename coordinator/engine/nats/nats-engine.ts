@@ -16,7 +16,7 @@ import { natsBlobGraceMs, natsWritesMax } from '../../../src/core/limits.ts';
 import type { Engine, StoredJob } from '../engine.ts';
 import { jobKey, sealRecord } from '../record.ts';
 import { readJob } from '../record-engine.ts';
-import { type Cell, type Cells, openCells } from './cells.ts';
+import { type Cell, type CellChange, type Cells, openCells } from './cells.ts';
 import type { NatsLink } from './connection.ts';
 import { Lanes } from './lanes.ts';
 import { jobToken, nameOfToken } from './names.ts';
@@ -34,6 +34,9 @@ export interface NatsEngineOptions {
   readonly onTrouble?: (reason: string) => void;
 }
 
+/** Told of a job as it is stored; null: it was removed. Told again of the same it must not mind. */
+export type OnJobChange = (job: string, stored: StoredJob | null) => void;
+
 /** The engine, and the parts of it that coordinators share beyond its interface. */
 export interface NatsEngine extends Engine {
   /** Whether the tile has a result, sound or not. */
@@ -41,7 +44,9 @@ export interface NatsEngine extends Engine {
   /** Returns a job as it is stored now; undefined: there is none. */
   storedJob(job: string): Promise<StoredJob | undefined>;
   /** Calls back with every job there is and with every change from then on (null: it was removed). Returns how to stop. */
-  followJobs(onChange: (job: string, stored: StoredJob | null) => void): Promise<() => void>;
+  followJobs(onChange: OnJobChange): Promise<() => void>;
+  /** Resolves when who follows the jobs has been called back with what is stored of the job now. */
+  refreshJob(job: string): Promise<void>;
   readonly objects: ObjectBlobs;
 }
 
@@ -77,7 +82,7 @@ class NatsJobs implements NatsEngine {
   private readonly known = new Map<string, Version>();
   /** Digests of records that may have been written: their answer was lost. */
   private readonly unanswered = new Map<string, string>();
-  private isFollowed = false;
+  private onJobChange: OnJobChange | undefined;
   private isClosed = false;
 
   constructor(parts: { objects: ObjectBlobs; results: ResultStream; jobs: Cells; blobGraceMs: number }) {
@@ -94,7 +99,7 @@ class NatsJobs implements NatsEngine {
         const cell = await this.run(Symbol('list'), () => this.cells.read(key));
         if (cell === undefined) return [];
         // Who follows the jobs does not know yet what is newer than what was called back.
-        if (!this.isFollowed) this.see(key, cell);
+        if (this.onJobChange === undefined) this.see(key, cell);
         return [storedOf(key, cell)];
       }),
     );
@@ -106,13 +111,15 @@ class NatsJobs implements NatsEngine {
     return cell && readJob(jobKey(job), cell.value);
   }
 
-  async followJobs(onChange: (job: string, stored: StoredJob | null) => void): Promise<() => void> {
-    this.isFollowed = true;
-    return this.cells.watch('>', (key, cell) => {
-      if (cell === null) this.known.set(key, noVersion);
-      else this.see(key, cell);
-      onChange(nameOfToken(key), cell === null ? null : storedOf(key, cell));
-    });
+  async followJobs(onChange: OnJobChange): Promise<() => void> {
+    this.onJobChange = onChange;
+    return this.cells.watch('>', (key, _, change) => this.follow(key, change));
+  }
+
+  async refreshJob(job: string): Promise<void> {
+    const key = jobToken(job);
+    const change = await this.run(Symbol('job'), () => this.cells.latest(key));
+    if (change !== undefined) this.follow(key, change);
   }
 
   async putJob(job: StoredJob): Promise<void> {
@@ -145,7 +152,7 @@ class NatsJobs implements NatsEngine {
       await this.objects.removeSpecs(job);
       const isRemoved = base === 0 || (await this.cells.remove(key, base));
       if (!isRemoved && (await this.cells.read(key)) !== undefined) throw changedMeanwhile(job);
-      this.known.set(key, noVersion);
+      this.known.set(key, { ...noVersion, revision: base });
     });
   }
 
@@ -210,13 +217,21 @@ class NatsJobs implements NatsEngine {
     return cell?.revision ?? 0;
   }
 
-  private see(key: string, { value, revision }: Cell): void {
+  /** Changes are read and followed side by side: one that is older than what is known is nobody's business any more. */
+  private follow(key: string, change: CellChange): void {
+    const { value, revision } = change;
+    if (revision < (this.known.get(key)?.revision ?? 0)) return;
+    this.see(key, change);
+    this.onJobChange?.(nameOfToken(key), value === null ? null : storedOf(key, { value }));
+  }
+
+  private see(key: string, { value, revision }: CellChange): void {
     if (revision > (this.known.get(key)?.revision ?? 0))
-      this.known.set(key, { revision, digest: digestOf(value) });
+      this.known.set(key, { revision, digest: value === null ? noVersion.digest : digestOf(value) });
   }
 }
 
-function storedOf(key: string, { value }: Cell): StoredJob {
+function storedOf(key: string, { value }: Pick<Cell, 'value'>): StoredJob {
   return readJob(jobKey(nameOfToken(key)), value);
 }
 
