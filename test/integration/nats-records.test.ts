@@ -125,6 +125,7 @@ describe.skipIf(!hasNats)('over a NATS server', () => {
       const told: (string | undefined)[] = [];
       closers.push(await first.followJobs((name, stored) => name === job && told.push(stored?.state)));
       const states = ['running', 'cancelled', 'incomplete', undefined] as const;
+      const order: (string | undefined)[] = [...states, 'done'];
       for (const state of states) {
         await (state === undefined ? second.removeJob(job) : second.putJob(as(state)));
         await first.refreshJob(job);
@@ -132,8 +133,8 @@ describe.skipIf(!hasNats)('over a NATS server', () => {
       }
       await second.putJob(as('done'));
       await until(() => told.at(-1) === 'done');
-      const order = told.map((state) => [...states, 'done' as const].findIndex((one) => one === state));
-      expect(order).toEqual([...order].sort());
+      const places = told.map((state) => order.indexOf(state));
+      expect(places).toEqual([...places].sort());
     });
 
     it('does not come back where another one has removed it', async () => {
