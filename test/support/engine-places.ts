@@ -9,6 +9,7 @@ import { openLocalEngine } from '../../coordinator/engine/local-engine.ts';
 import { memoryDisk, memoryEngine } from '../../coordinator/engine/memory-engine.ts';
 import { changeNatsRecord, clearNats, damageNatsBlob, openNatsEngineAt } from './nats-place.ts';
 import { type NatsServers, startNats } from './nats-servers.ts';
+import { until } from './until.ts';
 
 const folders: string[] = [];
 let nats: NatsServers | undefined;
@@ -74,10 +75,23 @@ export function onNats(): Place {
     name: 'NATS',
     isShared: true,
     manyResults: 3000,
-    open: async () => openNatsEngineAt(await url(), 1),
+    open: async () => openedAt(await url()),
     changeRecord: async (key, change) => changeNatsRecord(await url(), key, change),
     damageBlob: async (sha256) => damageNatsBlob(await url(), sha256),
   };
+}
+
+/** A server that is at work on removing a stream's files refuses for a moment to make another one of its name. */
+async function openedAt(url: string): Promise<Engine> {
+  let engine: Engine | undefined;
+  await until(async () => {
+    engine = await openNatsEngineAt(url, 1).catch((error: Error) => {
+      if (error.message.includes('error creating store')) return undefined;
+      throw error;
+    });
+    return engine !== undefined;
+  });
+  return engine as Engine;
 }
 
 /** Removes what all places have left. */
