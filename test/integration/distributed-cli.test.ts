@@ -309,8 +309,10 @@ describe('a coordinator of its own', () => {
     const { code, stderr } = await search.finished;
     expect(code).toBe(1);
     expect(stderr.trim().split('\n').at(-1)).toMatch(
-      /^Cannot reach the coordinator .*tombola search --resume away-run --coordinator http/,
+      /^Cannot reach the coordinator .*The job itself goes on.*tombola search --resume away-run --coordinator http/,
     );
+    const never = ['search', target, ...scaled, '--coordinator', url, '--out', 'never-run'];
+    expect(await refusal(1, never)).toMatch(/\. Go on with: .*--resume never-run --coordinator http/);
     await startCoordinator('away', { args });
     await startWorker(url);
     const resumed = await tombola('search', '--resume', 'away-run', '--coordinator', url, '--json');

@@ -129,12 +129,16 @@ function runIn(
 ): Promise<Summary> {
   const task = { ...search, progress: context.progress, signal: context.signal };
   const again = `npx tombola search --resume ${quote(fromHere(folder))}`;
-  context.onInterrupt(
-    place === null
-      ? `Go on with: ${again}`
-      : `The job itself goes on; come back to it with: ${again} --coordinator ${place.client.url}`,
-  );
-  return place === null ? runSearch(task, folder) : runRemoteSearch(task, folder, place);
+  if (place === null) {
+    context.onInterrupt(`Go on with: ${again}`);
+    return runSearch(task, folder);
+  }
+  const there = `${again} --coordinator ${place.client.url}`;
+  context.onInterrupt(`Go on with: ${there}`);
+  return runRemoteSearch(task, folder, {
+    ...place,
+    onSubmitted: () => context.onInterrupt(`The job itself goes on; come back to it with: ${there}`),
+  });
 }
 
 /** Prints the summary of a run. */

@@ -18,12 +18,13 @@ import { type RemotePlace, submitSearch } from './submit-search.ts';
 export async function runRemoteSearch(
   task: SearchTask,
   folder: string,
-  place: RemotePlace,
+  place: RemotePlace & { readonly onSubmitted?: () => void },
 ): Promise<Summary> {
-  const { client, retrySeconds } = place;
+  const { client, retrySeconds, onSubmitted } = place;
   const { progress, signal } = task;
   const patience: Patience = { signal, progress, retrySeconds };
   const { job } = await submitSearch(task, place);
+  onSubmitted?.();
   progress.say(`Job ${job} at ${client.url}: planning, solving and verifying there …`);
   const start = performance.now();
   let last = '';
