@@ -39,6 +39,7 @@ import { provingChecks } from './gateway/proving-checks.ts';
 import { searchViewOf, searchViewText } from './gateway/search-view.ts';
 import { openSocketServer, type SocketServer, socketPath } from './gateway/socket-server.ts';
 import { openTileCheckPool } from './gateway/tile-check-pool.ts';
+import { jobEngineOf } from './jobs/job-store.ts';
 import { type Jobs, startJobs } from './jobs/jobs.ts';
 import { threadRunner } from './jobs/thread-runner.ts';
 import { type LedgerStatus, ledgerStatus } from './ledger.ts';
@@ -313,7 +314,8 @@ function backendOf(parts: {
   isReady: () => boolean;
   nowMs: () => number;
 }): Backend {
-  const { jobs, engine, status, sockets, metrics, isReady, nowMs } = parts;
+  const { jobs, status, sockets, metrics, isReady, nowMs } = parts;
+  const engine = jobEngineOf(parts.engine);
   return {
     isReady,
     jobs: async () => jobs.list(),

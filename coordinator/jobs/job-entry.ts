@@ -19,6 +19,8 @@ interface Decoded {
 export interface JobEntry extends Decoded {
   phase: JobStatus['phase'];
   progress: () => JobProgress | null;
+  /** Why its run cannot go on at the moment; '' while it can. */
+  trouble: string;
   work: { readonly ending: AbortController; readonly ended: Promise<void> } | null;
   /** Called when the job is not running any more. */
   readonly waiters: (() => void)[];
@@ -30,6 +32,7 @@ export function entryOf(stored: StoredJob): JobEntry {
     ...decoded(stored),
     phase: null,
     progress: () => null,
+    trouble: '',
     work: null,
     waiters: [],
   };
@@ -43,14 +46,15 @@ export function replaceStored(entry: JobEntry, stored: StoredJob): void {
 }
 
 /** Returns the job as seen from outside. */
-export function statusOf({ stored, request, result, described, phase, progress }: JobEntry): JobStatus {
+export function statusOf(entry: JobEntry): JobStatus {
+  const { stored, request, result, described, phase, progress, trouble } = entry;
   const { job, state, reason, priority, sequence, submitter = null } = stored;
   return {
     job,
     name: request?.name ?? '',
     state,
     phase: state === 'running' ? (phase ?? 'waiting') : null,
-    reason,
+    reason: trouble === '' ? reason : trouble,
     priority,
     sequence,
     submitter,

@@ -1,6 +1,6 @@
 /** What {@link Jobs} says, done: who drives which job, and what every change leaves in the engine first. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { failure, misuse, TombolaError } from '../../src/core/errors.ts';
+import { misuse, TombolaError } from '../../src/core/errors.ts';
 import {
   closeMsMax,
   jobCountMax,
@@ -23,26 +23,33 @@ import {
 } from './job-request.ts';
 import { DeadTile } from './job-solver.ts';
 import type { JobStatus } from './job-status.ts';
-import { jobStoreOf, StoreTrouble } from './job-store.ts';
+import { type JobEngine, jobEngineOf, rethrow, StoreTrouble } from './job-store.ts';
 import type { Jobs, JobsOptions } from './jobs.ts';
+
+/** How long somebody who asks for a job waits for what the engine has of it, where something is known here. */
+const findMsMax = 1000;
 
 /** The jobs as they are held in memory, each driven by at most one coordinator at a time. */
 export class JobList implements Jobs {
   private readonly options: JobsOptions;
+  private readonly engine: JobEngine;
   private readonly entries = new Map<string, JobEntry>();
   private readonly blobs: JobBlobs;
   private atWork = 0;
   private isClosed = false;
+  /** A job that is being submitted: it does not begin before its network is sure to be there. */
+  private accepted: string | null = null;
   /** Submissions, cancellations and removals, one after the other. */
   private turn: Promise<unknown> = Promise.resolve();
 
   constructor(options: JobsOptions) {
     this.options = options;
-    this.blobs = new JobBlobs(options.engine);
+    this.engine = jobEngineOf(options.engine);
+    this.blobs = new JobBlobs(this.engine);
   }
 
   async load(): Promise<void> {
-    for (const stored of await this.options.engine.jobs()) this.entries.set(stored.job, entryOf(stored));
+    for (const stored of await this.engine.jobs()) this.entries.set(stored.job, entryOf(stored));
     await this.blobs.sweep();
     this.fill();
   }
@@ -68,10 +75,8 @@ export class JobList implements Jobs {
       if (entry.stored.state === 'running')
         await this.change(entry, { state: 'cancelled', reason: 'Removed' });
       await this.interrupt(entry);
-      await this.options.engine.removeJob(job);
-      this.entries.delete(job);
-      this.options.onChange?.(job);
-      this.blobs.forget(job);
+      await this.engine.removeJob(job);
+      if (this.options.sharing === undefined) this.adopt(job, null);
       await this.blobs.sweep();
       return true;
     });
@@ -108,14 +113,14 @@ export class JobList implements Jobs {
   }
 
   async find(job: string): Promise<JobStatus | undefined> {
-    try {
-      const entry = await this.current(job);
-      return entry && statusOf(entry);
-    } catch (error) {
-      const status = this.status(job);
-      if (status === undefined) throw new StoreTrouble(reasonOf(error), { cause: error });
-      return status;
-    }
+    const refreshed = this.refresh(job);
+    if (this.entries.has(job))
+      await waitAtMost(
+        findMsMax,
+        refreshed.catch(() => undefined),
+      );
+    else await refreshed;
+    return this.status(job);
   }
 
   stateOf(job: string): StoredJob['state'] | undefined {
@@ -145,6 +150,7 @@ export class JobList implements Jobs {
     if (entry === undefined && stored !== null) this.entries.set(job, entryOf(stored));
     else if (entry !== undefined) {
       if (stored === null) this.entries.delete(job);
+      if (stored?.state === 'running' && entry.stored.state !== 'running') entry.progress = () => null;
       replaceStored(entry, stored ?? { ...entry.stored, state: 'cancelled', reason: 'Removed' });
       if (entry.stored.state !== 'running') {
         entry.work?.ending.abort(new Error('the job is over'));
@@ -164,15 +170,19 @@ export class JobList implements Jobs {
     this.options.onChange?.(job);
   }
 
-  /** Returns the job as the engine has it now, where others may have changed it; one that is worked on here is as it is here. */
+  /** Returns the job as the engine has it now, where others may have changed it. */
   private async current(job: string): Promise<JobEntry | undefined> {
-    if ((this.entries.get(job)?.work ?? null) === null) await this.options.sharing?.refresh(job);
+    await this.refresh(job);
     return this.entries.get(job);
+  }
+
+  private async refresh(job: string): Promise<void> {
+    await this.options.sharing?.refresh(job).catch(rethrow);
   }
 
   private inTurn<T>(act: () => Promise<T>): Promise<T> {
     const result = this.turn.then(() => {
-      if (this.isClosed) throw failure('Cannot change jobs: the coordinator is ending, try again later');
+      if (this.isClosed) throw new StoreTrouble('Cannot change jobs: the coordinator is ending');
       return act();
     });
     this.turn = result.catch(() => undefined);
@@ -189,11 +199,12 @@ export class JobList implements Jobs {
     const checked = { name: checkedJobName(name), options: planOptionsOfJson(options) };
     const targetSha256 = await this.options.runner.digestOf(bytes);
     const job = jobIdOf({ ...checked, targetSha256, networkBlob: '' });
-    const known = await this.current(job);
-    if (known !== undefined && (await this.isGoodAsItIs(known))) return job;
-    if (known === undefined && this.entries.size >= jobCountMax)
+    if (await this.isGoodAsItIs(job)) return job;
+    if (!this.entries.has(job) && this.entries.size >= jobCountMax)
       throw misuse(`Cannot accept another job: there are ${jobCountMax}, remove some first`);
     const networkBlob = await this.blobs.put(job, bytes);
+    // That takes its time: meanwhile somebody else may have submitted the same.
+    if (this.options.sharing !== undefined && (await this.isGoodAsItIs(job))) return job;
     const request = { ...checked, targetSha256, networkBlob };
     const sequence = Math.max(0, ...[...this.entries.values()].map(({ stored }) => stored.sequence)) + 1;
     const stored: StoredJob = {
@@ -206,30 +217,32 @@ export class JobList implements Jobs {
       sequence,
       submitter,
     };
-    await this.options.engine.putJob(stored);
-    // Where the engine is shared, it may have been adopted and begun by now.
-    if ((this.entries.get(job)?.work ?? null) === null) this.entries.set(job, entryOf(stored));
-    this.options.onChange?.(job);
+    this.accepted = job;
     try {
+      await this.put(stored);
       // Another coordinator may have swept it away before the job was there.
       await this.blobs.put(job, bytes);
     } finally {
+      this.accepted = null;
       this.fill();
     }
     return job;
   }
 
-  /** A job that is done is submitted again where its ticket has been lost. */
-  private async isGoodAsItIs({ stored, result }: JobEntry): Promise<boolean> {
-    if (stored.state !== 'done') return stored.state === 'running';
-    return result !== null && (await this.options.engine.readBlob(result.ticketBlob)) !== undefined;
+  /** Whether there is nothing to submit. A job that is done is submitted again where its ticket has been lost. */
+  private async isGoodAsItIs(job: string): Promise<boolean> {
+    const entry = await this.current(job);
+    if (entry?.stored.state !== 'done') return entry?.stored.state === 'running';
+    return entry.result !== null && (await this.engine.readBlob(entry.result.ticketBlob)) !== undefined;
   }
 
   /** Starts waiting jobs, the most urgent first. */
   fill(): void {
     const { sharing } = this.options;
     const waiting = [...this.entries.values()]
-      .filter(({ stored, work }) => stored.state === 'running' && work === null)
+      .filter(
+        ({ stored, work }) => stored.state === 'running' && work === null && stored.job !== this.accepted,
+      )
       .filter(({ stored }) => sharing?.isFree(stored.job) ?? true)
       .sort((a, b) => b.stored.priority - a.stored.priority || a.stored.sequence - b.stored.sequence);
     for (const entry of waiting) {
@@ -270,12 +283,14 @@ export class JobList implements Jobs {
         // Only the store throws here; a job that is over or interrupted must not show that.
         if (signal.aborted) return;
         entry.phase = 'stalled';
-        replaceStored(entry, { ...entry.stored, reason: reasonOf(error) });
+        entry.trouble = reasonOf(error);
         this.options.onChange?.(job);
         await delay(this.options.storeRetryMs ?? jobStoreRetryMs, undefined, { signal }).catch(
           () => undefined,
         );
-        if (entry.stored.state === 'running') replaceStored(entry, { ...entry.stored, reason: '' });
+        entry.trouble = '';
+        // What it failed at may be somebody else's change.
+        await this.refresh(job).catch(() => undefined);
       }
     }
   }
@@ -289,10 +304,10 @@ export class JobList implements Jobs {
     const { job, priority } = entry.stored;
     if (request === null)
       return { state: 'failed', reason: "Cannot read the job's request; submit the job again" };
-    const { engine, runner, ...environment } = this.options;
+    const { runner, ...environment } = this.options;
     try {
       const result = await runner.run(
-        { ...environment, store: jobStoreOf(engine, (bytes) => this.blobs.put(job, bytes)) },
+        { ...environment, store: { ...this.engine, putBlob: (bytes) => this.blobs.put(job, bytes) } },
         {
           job,
           priority,
@@ -317,10 +332,12 @@ export class JobList implements Jobs {
 
   /** Changes the job in the engine first. */
   private async change(entry: JobEntry, change: Partial<StoredJob>): Promise<void> {
-    const stored = { ...entry.stored, ...change };
-    await this.options.engine.putJob(stored);
-    replaceStored(entry, stored);
-    this.options.onChange?.(stored.job);
+    await this.put({ ...entry.stored, ...change });
+  }
+
+  private async put(stored: StoredJob): Promise<void> {
+    await this.engine.putJob(stored);
+    if (this.options.sharing === undefined) this.adopt(stored.job, stored);
   }
 
   private async interrupt({ work, stored, waiters }: JobEntry): Promise<void> {

@@ -15,13 +15,13 @@ export interface JobClaim {
   release(): Promise<void>;
 }
 
-/** Settles who drives what. */
+/** Settles who drives what. The engine tells {@link Jobs.adopt} of every change of a job, of own ones before they are done. */
 export interface JobSharing {
   /** Whether it is worth while to try for the job now. */
   isFree(job: string): boolean;
   /** Resolves with null where somebody else has it, or the engine cannot be asked. */
   claim(job: string): Promise<JobClaim | null>;
-  /** Resolves when what is stored of the job now has been told by {@link Jobs.adopt}. Rejects where the engine cannot be asked. */
+  /** Resolves when {@link Jobs.adopt} has been told what is stored of the job now. Rejects where the engine cannot be asked. */
   refresh(job: string): Promise<void>;
   /** Tells the others how far a job is that is driven here; called often. */
   tell(job: string, phase: JobStatus['phase'], progress: JobProgress | null): void;

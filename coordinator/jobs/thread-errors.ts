@@ -15,14 +15,15 @@ export interface PlainError {
 /** Returns what was thrown as plain data; its cause is left behind. */
 export function plainError(thrown: unknown): PlainError {
   const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-  const { name, message, stack } = error;
+  const { message, stack } = error;
+  const name = error instanceof StoreTrouble ? 'StoreTrouble' : error.name;
   return { name, message, stack, kind: error instanceof TombolaError ? error.kind : null };
 }
 
 /** Returns the error, of the class it had where that means something to the jobs' driver. */
 export function errorOf({ name, message, stack, kind }: PlainError): Error {
-  if (kind !== null) return new TombolaError(kind, message);
   if (name === 'StoreTrouble') return new StoreTrouble(message);
+  if (kind !== null) return new TombolaError(kind, message);
   if (name === 'DeadTile') return new DeadTile(message);
   return Object.assign(new Error(message), { name, stack });
 }

@@ -3,7 +3,7 @@ import { type Construction, type ConstructOptions, construct } from '../../coord
 import type { Engine } from '../../coordinator/engine/engine.ts';
 import { openInProcess } from '../../coordinator/in-process.ts';
 import { committedTileStore, jobSolver } from '../../coordinator/jobs/job-solver.ts';
-import { jobStoreOf } from '../../coordinator/jobs/job-store.ts';
+import { jobEngineOf } from '../../coordinator/jobs/job-store.ts';
 import { kernelDigest } from '../../worker/kernel/kernel.ts';
 import { openPool, type SolverPool } from '../../worker/node/pool.ts';
 import { runWorker } from '../../worker/node/run-worker.ts';
@@ -56,7 +56,7 @@ export async function constructInProcess(
   const { port } = coordinator;
   const stop = (): void => port.removeJob(job);
   try {
-    const store = jobStoreOf(engine);
+    const store = jobEngineOf(engine);
     const tiles = { job, store, ledger: port, committed: await store.committedTiles(job), signal };
     port.addJob(job, 0);
     signal.addEventListener('abort', stop, { once: true });

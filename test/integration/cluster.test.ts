@@ -148,6 +148,9 @@ describe.skipIf(!hasNats)('gateways over NATS', () => {
       503,
       expect.stringMatching(/Cannot read the engine/),
     ]);
+    await expect(submitJob(cutOff.url, submission)).rejects.toThrow(
+      /fails with 503: .*Cannot \w+ the engine/,
+    );
     expect(Buffer.compare(await ticketOf(other.url, id), expected)).toBe(0);
     proxy.setFault(() => ({ kind: 'none' }));
     await until(isReady);

@@ -290,33 +290,4 @@ describe('a list of jobs', () => {
     await life.end();
     expect(disk.records.size + disk.blobs.size).toBe(0);
   });
-
-  it('tells what the engine has of a job that others share, and what is known here where it cannot be asked', async () => {
-    let isAway = false;
-    const refresh = async (job: string): Promise<void> => {
-      if (isAway) throw new Error('nobody answers');
-      const stored = (await here.engine.jobs()).find((one) => one.job === job);
-      here.jobs.adopt(job, stored ?? null);
-    };
-    const sharing = { isFree: () => false, claim: async () => null, tell: () => undefined, refresh };
-    const here = await live(memoryDisk(), { sharing });
-    const job = await submit(here.jobs);
-    const [stored] = await here.engine.jobs();
-    if (stored === undefined) throw new Error('the job is not stored');
-    await here.engine.putJob({ ...stored, state: 'failed', reason: 'Cannot be done' });
-    expect(here.jobs.status(job)).toMatchObject({ state: 'running' });
-    expect(await here.jobs.find(job)).toMatchObject({ state: 'failed', reason: 'Cannot be done' });
-    await here.engine.putJob(stored);
-    isAway = true;
-    expect(await here.jobs.find(job)).toMatchObject({ state: 'failed' });
-    await expect(here.jobs.find('unknown')).rejects.toMatchObject({ name: 'StoreTrouble' });
-    await expect(here.jobs.cancel(job)).rejects.toThrow('nobody answers');
-    isAway = false;
-    expect(await here.jobs.find('unknown')).toBeUndefined();
-    expect(await here.jobs.cancel(job)).toBe(true);
-    await here.engine.removeJob(job);
-    expect(await here.jobs.remove(job)).toBe(false);
-    expect(await here.jobs.find(job)).toBeUndefined();
-    await here.end();
-  });
 });

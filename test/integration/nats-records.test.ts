@@ -4,6 +4,7 @@ import type { StoredJob } from '../../coordinator/engine/engine.ts';
 import { openCells } from '../../coordinator/engine/nats/cells.ts';
 import { type NatsLink, openNatsLink, parseNatsAddress } from '../../coordinator/engine/nats/connection.ts';
 import { type NatsEngine, openNatsEngine } from '../../coordinator/engine/nats/nats-engine.ts';
+import { natsWritesMax } from '../../src/core/limits.ts';
 import { hasNats, type NatsServers, startNats } from '../support/nats-servers.ts';
 import { until } from '../support/until.ts';
 
@@ -163,6 +164,76 @@ describe.skipIf(!hasNats)('over a NATS server', () => {
       await second.removeJob(job);
       await second.putJob(as('running'));
       expect(await second.storedJob(job)).toEqual(as('running'));
+    });
+
+    it('is told as another one has made it, though the answer to an older change comes later', async () => {
+      const own = await openNatsLink(parseNatsAddress(nats.url));
+      closers.push(() => own.close());
+      const [first, second] = [await openNatsEngine(own, { replicas: 1 }), await openEngine()];
+      const as = newJob();
+      const { job } = as('running');
+      const told: (string | undefined)[] = [];
+      closers.push(await first.followJobs((name, stored) => name === job && told.push(stored?.state)));
+      const { publish } = own.client;
+      own.client.publish = async (...message) => {
+        const answer = await publish.apply(own.client, message);
+        await second.putJob(as('cancelled'));
+        await until(() => told.includes('cancelled'));
+        return answer;
+      };
+      await first.putJob(as('running'));
+      own.client.publish = publish;
+      expect(told.at(-1)).toBe('cancelled');
+      await first.putJob(as('running'));
+      expect(await second.storedJob(job)).toEqual(as('running'));
+    });
+
+    it('stays as another one has made it, though that was heard while an older change waited for its turn', async () => {
+      const own = await openNatsLink(parseNatsAddress(nats.url));
+      closers.push(() => own.close());
+      const [first, second] = [await openNatsEngine(own, { replicas: 1 }), await openEngine()];
+      for (const end of ['done', 'removed'] as const) {
+        const as = newJob();
+        const { job } = as('running');
+        let seen: string | undefined;
+        const stop = await first.followJobs((name, stored) => {
+          if (name === job) seen = stored?.state;
+        });
+        await first.putJob(as('running'));
+        const { publish } = own.client;
+        let letGo = (): void => undefined;
+        const held = new Promise<void>((resolve) => {
+          letGo = resolve;
+        });
+        own.client.publish = async (...message) => {
+          await held;
+          return publish.apply(own.client, message);
+        };
+        const commits = Array.from({ length: natsWritesMax }, (_, tile) =>
+          first.commitResult(job, `tile-${tile}`, bytesOf('result')),
+        );
+        const change = end === 'done' ? first.putJob(as('done')) : first.removeJob(job);
+        const refused = expect(change).rejects.toMatchObject({ kind: 'failure' });
+        await second.putJob(as('cancelled'));
+        await until(() => seen === 'cancelled');
+        letGo();
+        own.client.publish = publish;
+        await Promise.all([...commits, refused]);
+        expect(await second.storedJob(job)).toEqual(as('cancelled'));
+        stop();
+      }
+    });
+
+    it('can be changed twice in a row, without waiting for the first answer', async () => {
+      const [first, second] = await twoEngines();
+      const as = newJob();
+      await first.putJob(as('running'));
+      await Promise.all([
+        first.putJob(as('cancelled')),
+        first.putJob(as('running')),
+        first.putJob(as('done')),
+      ]);
+      expect(await second.storedJob(as('done').job)).toEqual(as('done'));
     });
 
     it('is changed by who has changed it last, even if the answer to that was lost', async () => {

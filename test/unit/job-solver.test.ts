@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { memoryDisk, memoryEngine } from '../../coordinator/engine/memory-engine.ts';
 import { DeadTile, type JobTiles, jobSolver } from '../../coordinator/jobs/job-solver.ts';
-import { jobStoreOf } from '../../coordinator/jobs/job-store.ts';
+import { jobEngineOf } from '../../coordinator/jobs/job-store.ts';
 import type { LedgerPort } from '../../coordinator/jobs/ledger-port.ts';
 import { TombolaError } from '../../src/core/errors.ts';
 import { tilesPerJobMax } from '../../src/core/limits.ts';
@@ -22,7 +22,7 @@ function unsolvableTiles(): { tiles: JobTiles; asked: () => number } {
     },
     removeJob: () => undefined,
   };
-  const store = jobStoreOf(memoryEngine({ disk: memoryDisk() }));
+  const store = jobEngineOf(memoryEngine({ disk: memoryDisk() }));
   const { signal } = new AbortController();
   return { tiles: { job: 'j', store, ledger, signal, committed: new Set() }, asked: () => asked };
 }

@@ -7,8 +7,9 @@
  *
  * Every write is acknowledged by a majority of the replicas after it is on their disks (server-check.ts sees to that). A server that
  * does not answer may have done what it was asked: commits are read back; other writes reject, and may be repeated.
- * A job's record is replaced or removed only by who has seen its latest version: of two coordinators that change it at a time one is
- * refused, until it follows what the other has made of it.
+ * A job's record is replaced or removed only by who had seen its latest version when he asked for that: of two coordinators that change
+ * it at a time one is refused, until it follows what the other has made of it. Who follows the jobs is told of own changes too, before
+ * they resolve, and of all in the order of revisions: nothing that is told is older than what was told before.
  */
 import { createHash } from 'node:crypto';
 import { failure, type TombolaError } from '../../../src/core/errors.ts';
@@ -45,7 +46,7 @@ export interface NatsEngine extends Engine {
   storedJob(job: string): Promise<StoredJob | undefined>;
   /** Calls back with every job there is and with every change from then on (null: it was removed). Returns how to stop. */
   followJobs(onChange: OnJobChange): Promise<() => void>;
-  /** Resolves when who follows the jobs has been called back with what is stored of the job now. */
+  /** Resolves when who follows the jobs has been called back with what is stored of the job now. It does not wait for any commit. */
   refreshJob(job: string): Promise<void>;
   readonly objects: ObjectBlobs;
 }
@@ -72,14 +73,24 @@ interface Version {
 
 const noVersion: Version = { revision: 0, digest: '' };
 
+/** What a change is based on. */
+interface Basis {
+  /** Undefined: nothing was ever heard of the job here. */
+  readonly known: Version | undefined;
+  /** The digest of what was asked for before and is not answered yet. */
+  readonly asked: string | undefined;
+}
+
 class NatsJobs implements NatsEngine {
   readonly objects: ObjectBlobs;
   private readonly results: ResultStream;
   private readonly cells: Cells;
   private readonly blobGraceMs: number;
   private readonly lanes = new Lanes(natsWritesMax);
-  /** The version of each job that was seen last by whoever changes it here. */
+  /** The version of each job that was seen last by whoever changes it here: its revision only grows. */
   private readonly known = new Map<string, Version>();
+  /** Digests of records that are being put: who asks for the next change has seen them. */
+  private readonly asked = new Map<string, string>();
   /** Digests of records that may have been written: their answer was lost. */
   private readonly unanswered = new Map<string, string>();
   private onJobChange: OnJobChange | undefined;
@@ -118,41 +129,44 @@ class NatsJobs implements NatsEngine {
 
   async refreshJob(job: string): Promise<void> {
     const key = jobToken(job);
-    const change = await this.run(Symbol('job'), () => this.cells.latest(key));
+    this.checkOpen();
+    const change = await this.cells.latest(key);
     if (change !== undefined) this.follow(key, change);
+    else if (!this.known.has(key)) this.known.set(key, noVersion);
   }
 
   async putJob(job: StoredJob): Promise<void> {
     const key = jobToken(job.job);
     const record = sealRecord(jobKey(job.job), new TextEncoder().encode(JSON.stringify(job)));
-    await this.run(key, async () => {
-      const digest = digestOf(record);
-      const base = await this.baseOf(key, job.job);
+    const digest = digestOf(record);
+    const basis = this.basisOf(key);
+    this.asked.set(key, digest);
+    const put = this.run(key, async () => {
+      const base = await this.baseOf(key, job.job, basis);
       this.unanswered.set(key, digest);
       const revision = await this.cells.set(key, record, base);
-      if (revision === null) {
-        // Refused: nothing of ours is under way, unless the request was doubled and this is the answer to the second.
-        const cell = await this.cells.read(key);
-        this.unanswered.delete(key);
-        if (cell === undefined || digestOf(cell.value) !== digest) throw changedMeanwhile(job.job);
-        this.see(key, cell);
-      } else {
-        this.unanswered.delete(key);
-        this.known.set(key, { revision, digest });
-      }
+      // Refused: nothing of ours is under way, unless the request was doubled and this is the answer to the second.
+      const cell = revision === null ? await this.cells.read(key) : { value: record, revision };
+      this.unanswered.delete(key);
+      if (cell === undefined || digestOf(cell.value) !== digest) throw changedMeanwhile(job.job);
+      this.follow(key, cell);
+    });
+    await put.finally(() => {
+      if (this.asked.get(key) === digest) this.asked.delete(key);
     });
   }
 
   async removeJob(job: string): Promise<void> {
     const key = jobToken(job);
+    const basis = this.basisOf(key);
     await this.run(key, async () => {
-      const base = await this.baseOf(key, job);
+      const base = await this.baseOf(key, job, basis);
       // The job goes last: a removal that was cut short can be repeated.
       await this.results.removeJob(job);
       await this.objects.removeSpecs(job);
       const isRemoved = base === 0 || (await this.cells.remove(key, base));
       if (!isRemoved && (await this.cells.read(key)) !== undefined) throw changedMeanwhile(job);
-      this.known.set(key, { ...noVersion, revision: base });
+      this.follow(key, { value: null, revision: base });
     });
   }
 
@@ -200,34 +214,46 @@ class NatsJobs implements NatsEngine {
 
   /** Runs a step after all of its name that were asked for before. */
   private run<T>(name: string | symbol, step: () => Promise<T>): Promise<T> {
-    if (this.isClosed) throw failure('Cannot use the engine: it is closed, expected an open one');
+    this.checkOpen();
     return this.lanes.run(name, step);
+  }
+
+  private checkOpen(): void {
+    if (this.isClosed) throw failure('Cannot use the engine: it is closed, expected an open one');
+  }
+
+  /** What is known here of a job by who asks for a change now, which may have to wait for its turn. */
+  private basisOf(key: string): Basis {
+    return { known: this.known.get(key), asked: this.asked.get(key) };
   }
 
   /**
    * Returns the revision that a change of a job is based on.
-   * @throws TombolaError (failure) where the record is neither what is known here nor what we may have written ourselves.
+   * @throws TombolaError (failure) where the record is neither what was known nor what we may have written ourselves.
    */
-  private async baseOf(key: string, job: string): Promise<number> {
-    const known = this.known.get(key);
+  private async baseOf(key: string, job: string, { known, asked }: Basis): Promise<number> {
     const cell = await this.cells.read(key);
     const digest = cell === undefined ? noVersion.digest : digestOf(cell.value);
-    const isOurs = digest === this.unanswered.get(key);
-    if (known !== undefined && digest !== known.digest && !isOurs) throw changedMeanwhile(job);
+    if (known !== undefined && ![known.digest, asked, this.unanswered.get(key)].includes(digest))
+      throw changedMeanwhile(job);
     return cell?.revision ?? 0;
   }
 
-  /** Changes are read and followed side by side: one that is older than what is known is nobody's business any more. */
+  /** Changes are put, read and followed side by side: one that is older than what is known is nobody's business any more. */
   private follow(key: string, change: CellChange): void {
-    const { value, revision } = change;
-    if (revision < (this.known.get(key)?.revision ?? 0)) return;
-    this.see(key, change);
+    if (!this.see(key, change)) return;
+    const { value } = change;
     this.onJobChange?.(nameOfToken(key), value === null ? null : storedOf(key, { value }));
   }
 
-  private see(key: string, { value, revision }: CellChange): void {
-    if (revision > (this.known.get(key)?.revision ?? 0))
-      this.known.set(key, { revision, digest: value === null ? noVersion.digest : digestOf(value) });
+  /** Returns whether nothing newer is known. Our own removals have the revision of what they removed, and are the later ones. */
+  private see(key: string, { value, revision }: CellChange): boolean {
+    const known = this.known.get(key) ?? noVersion;
+    const digest = value === null ? noVersion.digest : digestOf(value);
+    const isOlder = revision < known.revision;
+    if (isOlder || (revision === known.revision && value !== null && known.digest !== digest)) return false;
+    this.known.set(key, { revision, digest });
+    return true;
   }
 }
 
