@@ -9,6 +9,7 @@
 import type { Cell, Cells } from '../engine/nats/cells.ts';
 import { nameOfToken, tokenOf } from '../engine/nats/names.ts';
 import type { JobClaim } from '../jobs/job-sharing.ts';
+import { ExpiringMap } from './expiring-map.ts';
 
 /** What claims are made with. */
 export interface ClaimOptions {
@@ -40,15 +41,18 @@ const troubleMs = 2000;
 export class JobClaims {
   private readonly options: ClaimOptions;
   private readonly seen = new Map<string, Seen>();
-  private readonly notBefore = new Map<string, number>();
-  /** When a free job was first seen so. */
-  private readonly freeSince = new Map<string, number>();
+  /** Jobs that are not tried for at the moment. */
+  private readonly postponed: ExpiringMap<true>;
+  /** When a free job was first seen so; who has not asked for it for claimMs begins anew. */
+  private readonly freeSince: ExpiringMap<number>;
   private readonly held = new Set<HeldClaim>();
   private readonly timer: ReturnType<typeof setInterval>;
   private stop: () => void = () => undefined;
 
   constructor(options: ClaimOptions) {
     this.options = options;
+    this.postponed = new ExpiringMap(options.nowMs);
+    this.freeSince = new ExpiringMap(options.nowMs);
     this.timer = setInterval(() => options.onFree(), options.claimMs / 15);
   }
 
@@ -68,8 +72,8 @@ export class JobClaims {
       return false;
     }
     const since = this.freeSince.get(job) ?? now;
-    this.freeSince.set(job, since);
-    return (this.notBefore.get(job) ?? now) <= now && now - since >= this.patienceMs();
+    this.freeSince.set(job, since, now + this.options.claimMs);
+    return this.postponed.get(job) === undefined && now - since >= this.patienceMs();
   }
 
   /** Returns null where somebody else has it, or the engine cannot be asked. Never rejects. */
@@ -88,7 +92,7 @@ export class JobClaims {
       this.held.add(claim);
       return claim;
     } catch {
-      this.notBefore.set(job, nowMs() + troubleMs);
+      this.postponed.set(job, true, nowMs() + troubleMs);
       return null;
     }
   }

@@ -10,6 +10,7 @@ import type { JobSharing } from '../jobs/job-sharing.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import { reasonOf } from '../reason-of.ts';
 import { waitAtMost } from '../wait-at-most.ts';
+import { ExpiringMap } from './expiring-map.ts';
 import type { QueuedJob } from './work-feed.ts';
 
 /** What a follower works with. */
@@ -134,11 +135,10 @@ export function progressTeller({
   gateway,
   nowMs,
 }: Pick<JobsFollowerOptions, 'signals' | 'gateway'> & { readonly nowMs: () => number }): JobSharing['tell'] {
-  const toldAt = new Map<string, number>();
+  const told = new ExpiringMap<true>(nowMs);
   return (job, phase, progress) => {
-    const now = nowMs();
-    if (now - (toldAt.get(job) ?? Number.NEGATIVE_INFINITY) < tellMs) return;
-    toldAt.set(job, now);
+    if (told.get(job)) return;
+    told.set(job, true, nowMs() + tellMs);
     signals.tell(progressTopic, { gateway, job, phase, progress });
   };
 }

@@ -4,6 +4,7 @@
  */
 import type { Cells } from '../engine/nats/cells.ts';
 import { nameOfToken, tokenOf } from '../engine/nats/names.ts';
+import { ExpiringMap } from './expiring-map.ts';
 
 const prefix = 'quarantine.';
 /** What is told again differs by the time it took to be told. */
@@ -13,7 +14,7 @@ const sameMs = 5000;
 export class Quarantines {
   private readonly cells: Cells;
   /** When each ends, in milliseconds since 1970: clocks of gateways may differ by seconds, quarantines last minutes. */
-  private readonly ends = new Map<string, number>();
+  private readonly ends = new ExpiringMap<number>(() => Date.now());
   private stop: () => void = () => undefined;
 
   constructor(cells: Cells) {
@@ -24,7 +25,7 @@ export class Quarantines {
     this.stop = await this.cells.watch(`${prefix}*`, (key, cell) => {
       const worker = nameOfToken(key.slice(prefix.length));
       const endMs = cell === null ? 0 : Number(new TextDecoder().decode(cell.value));
-      if (endMs > Date.now()) this.ends.set(worker, endMs);
+      if (endMs > Date.now()) this.ends.set(worker, endMs, endMs);
       else this.ends.delete(worker);
     });
   }
@@ -38,7 +39,7 @@ export class Quarantines {
   tell(worker: string, ms: number): void {
     const endMs = Date.now() + ms;
     if (endMs - (this.ends.get(worker) ?? 0) < sameMs) return;
-    this.ends.set(worker, endMs);
+    this.ends.set(worker, endMs, endMs);
     const text = new TextEncoder().encode(String(endMs));
     // One that is not told is caught again.
     this.cells.put(prefix + tokenOf(worker), text).catch(() => undefined);

@@ -19,6 +19,11 @@ export function isConsumerMissing(error: unknown): boolean {
   return hasCode(error, JetStreamApiCodes.ConsumerNotFound) || isStreamMissing(error);
 }
 
+/** Returns whether a deletion failed since there is no such message. */
+export function isMessageMissing(error: unknown): boolean {
+  return error instanceof Error && /no message found|not found/.test(error.message);
+}
+
 function hasCode(error: unknown, code: number): boolean {
   return error instanceof JetStreamApiError && error.code === code;
 }

@@ -18,7 +18,7 @@ import { isConflict } from './conflict.ts';
 import type { NatsLink } from './connection.ts';
 import { jobToken, nameOfToken, tileTokens } from './names.ts';
 import type { LargeResults } from './object-blobs.ts';
-import { ensureStream } from './streams.ts';
+import { deleteMessage, ensureStream } from './streams.ts';
 
 /** The stream's name. */
 export const resultStreamName = 'tombola-results';
@@ -113,7 +113,7 @@ class Results implements ResultStream {
     const value = openRecord(resultKey(job, tile), found.data);
     const result = value === undefined ? undefined : await this.resultOf(job, value);
     // Damaged: this very message goes, whatever has come in its place by now stays.
-    if (result === undefined) await this.delete(found.sequence);
+    if (result === undefined) await deleteMessage(this.link, resultStreamName, found.sequence);
     return result;
   }
 
@@ -130,7 +130,7 @@ class Results implements ResultStream {
 
   async drop(job: string, tile: string): Promise<void> {
     const found = await this.find(resultSubject(job, tile));
-    if (found !== undefined) await this.delete(found.sequence);
+    if (found !== undefined) await deleteMessage(this.link, resultStreamName, found.sequence);
   }
 
   async removeJob(job: string): Promise<void> {
@@ -163,17 +163,6 @@ class Results implements ResultStream {
       if (message === null) return undefined;
       const { seq: sequence, header, data } = message;
       return { sequence, commit: header.get(commitHeader), data };
-    });
-  }
-
-  private delete(sequence: number): Promise<unknown> {
-    return this.link.guard('write to', async () => {
-      try {
-        await this.link.manager.streams.deleteMessage(resultStreamName, sequence, false);
-      } catch (error) {
-        // Somebody else was first.
-        if (!(error instanceof Error && /no message found|not found/.test(error.message))) throw error;
-      }
     });
   }
 

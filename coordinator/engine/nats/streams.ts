@@ -1,7 +1,7 @@
-/** Streams: made where they are missing, and refused where they keep fewer copies than asked for. */
+/** Streams: made where they are missing, refused where they keep fewer copies than asked for, and rid of single messages. */
 import { StorageType, type StreamConfig } from '@nats-io/jetstream';
 import { misuse } from '../../../src/core/errors.ts';
-import { isStreamMissing } from './conflict.ts';
+import { isMessageMissing, isStreamMissing } from './conflict.ts';
 import type { NatsLink } from './connection.ts';
 
 /** What tells streams of ours apart. */
@@ -26,6 +26,18 @@ export async function ensureStream(link: NatsLink, options: StreamOptions): Prom
 export async function checkStream(link: NatsLink, name: string, replicas: number): Promise<void> {
   const info = await link.guard('open', () => link.manager.streams.info(name));
   checkReplicas(name, info.config.num_replicas, replicas);
+}
+
+/** Deletes this very message: whatever has come after it on its subject stays. */
+export async function deleteMessage(link: NatsLink, stream: string, sequence: number): Promise<void> {
+  await link.guard('write to', async () => {
+    try {
+      await link.manager.streams.deleteMessage(stream, sequence, false);
+    } catch (error) {
+      // Somebody else was first.
+      if (!isMessageMissing(error)) throw error;
+    }
+  });
 }
 
 function checkReplicas(name: string, found: number, wanted: number): void {
