@@ -6,26 +6,20 @@
  *   gateway/tile-check-pool.ts  results are checked on threads         jobs/jobs.ts             from networks to tickets
  */
 import { randomBytes } from 'node:crypto';
-import { createServer as createHttpServer, type Server } from 'node:http';
-import { createServer as createHttpsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { Server } from 'node:http';
+import type { AddressInfo, BlockList } from 'node:net';
 import { performance } from 'node:perf_hooks';
-import { misuse } from '../src/core/errors.ts';
-import {
-  closeMsMax,
-  connectionCountMax,
-  engineAwayMs,
-  engineAwayRetryMs,
-  gatewayCountMax,
-} from '../src/core/limits.ts';
+import { closeMsMax, engineAwayMs, engineAwayRetryMs, gatewayCountMax } from '../src/core/limits.ts';
 import type { Solver } from '../src/core/plan/tile.ts';
 import type { TileSize } from '../src/core/plan/tiles.ts';
 import { type Cluster, type ClusterOptions, openCluster } from './cluster/cluster.ts';
 import type { Engine } from './engine/engine.ts';
 import { openLocalEngine } from './engine/local-engine.ts';
 import { accessChecker, originChecker } from './gateway/access.ts';
+import { clientAddressOf } from './gateway/client-address.ts';
 import { type ConnectionOrigin, GatewaySession } from './gateway/gateway-session.ts';
 import { type Backend, httpRoutes } from './gateway/http-routes.ts';
+import { httpServer, listen } from './gateway/http-server.ts';
 import { openJoin } from './gateway/join.ts';
 import { type LedgerShell, openLedgerShell } from './gateway/ledger-shell.ts';
 import { checkListenAddress } from './gateway/listen-address.ts';
@@ -76,6 +70,8 @@ export interface ServeOptions {
   readonly checkOneIn?: number;
   /** URLs of other gateways that workers may move to. */
   readonly gateways?: readonly string[];
+  /** Whose X-Forwarded-For is believed; see gateway/client-address.ts. */
+  readonly proxies?: BlockList | undefined;
   /** Web pages that may use it, as https://host. */
   readonly allowedOrigins?: readonly string[];
   /** Lets anybody who reaches it lend it a browser; see gateway/join.ts. */
@@ -107,8 +103,9 @@ const tickMs = 250;
  * @throws TombolaError (misuse) when the address may not be used so or is in use, or another process has the directory.
  */
 export async function serve(options: ServeOptions): Promise<RunningCoordinator> {
-  const { host, port, keys, tls, insecure } = options;
-  checkListenAddress({ host, port, insecure, hasKeys: keys !== null, isEncrypted: tls !== null });
+  const { host, port, keys, tls, insecure, proxies } = options;
+  const isProxied = proxies !== undefined;
+  checkListenAddress({ host, port, insecure, isProxied, hasKeys: keys !== null, isEncrypted: tls !== null });
   const log = openLog(options.writeLog);
   const cluster = options.cluster === undefined ? undefined : await openCluster(options.cluster, log);
   const engine = cluster?.engine ?? (await openLocalEngine(options.directory));
@@ -188,6 +185,7 @@ async function openService(
     isOpen: keys === null,
   });
   const server = httpServer(options.tls);
+  const addressOf = clientAddressOf(options.proxies);
   const offences = new Offences();
   // A page may reach only those that its content security policy names.
   const gatewaysFor = ({ isPage }: ConnectionOrigin): readonly string[] =>
@@ -196,6 +194,7 @@ async function openService(
   const sockets = openSocketServer(server, {
     checkAccess,
     checkOrigin,
+    addressOf,
     openSession: (transport, origin) => new GatewaySession(transport, origin, { ...setting, log: live.log }),
     onOutcome: (outcome) => metrics.connected(outcome),
     offences,
@@ -237,7 +236,7 @@ async function openService(
   const feed = live.serve({ jobs, ledger: shell.ledger, sessions: sockets.sessions, engine });
   closers.unshift(async () => feed.close());
   const routes = { backend, pages, join, live: liveRoute(feed, checkAccess), checkAccess, checkOrigin };
-  server.on('request', httpRoutes({ ...routes, log: live.log }));
+  server.on('request', httpRoutes({ ...routes, addressOf, log: live.log }));
   return { server, sockets, shell, jobs, cluster, pageGateways };
 }
 
@@ -263,34 +262,6 @@ function sendAway(
 /** The origin of the pages that the gateway at a WebSocket URL serves. */
 function pageOriginOf(url: string): string {
   return new URL(url.replace(/^ws/, 'http')).origin;
-}
-
-function httpServer(tls: ServeOptions['tls']): Server {
-  const limits = { maxHeaderSize: 8192, connectionsCheckingInterval: 5000 };
-  const server = tls === null ? createHttpServer(limits) : createHttpsServer({ ...limits, ...tls });
-  server.headersTimeout = 10_000;
-  // The largest upload at 1 MB/s; anything else is over long before.
-  server.requestTimeout = 300_000;
-  server.timeout = 60_000;
-  server.maxConnections = connectionCountMax + 1000;
-  return server;
-}
-
-function listen(server: Server, { host, port }: { host: string; port: number }): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const fail = (error: Error): void =>
-      reject(
-        misuse(
-          `Cannot listen on ${host}:${port}: ${reasonOf(error)}, expected a free port of this machine`,
-          error,
-        ),
-      );
-    server.once('error', fail);
-    server.listen(port, host, () => {
-      server.off('error', fail);
-      resolve();
-    });
-  });
 }
 
 /** Logs a job when its state has changed; progress is for whoever asks. */

@@ -25,6 +25,7 @@ import { StoreTrouble } from '../jobs/job-store.ts';
 import { reasonOf } from '../reason-of.ts';
 import { isAllowed, type TokenAction } from '../tokens.ts';
 import { type Access, bearerToken, type CheckAccess, type CheckOrigin, mayEnd } from './access.ts';
+import type { ClientAddressOf } from './client-address.ts';
 import type { Join } from './join.ts';
 import type { LiveRoute } from './live/live-route.ts';
 import type { Log } from './log.ts';
@@ -58,6 +59,7 @@ export interface RouteOptions {
   readonly join: Join | null;
   readonly checkAccess: CheckAccess;
   readonly checkOrigin: CheckOrigin;
+  readonly addressOf: ClientAddressOf;
   readonly log: Log;
 }
 
@@ -147,7 +149,7 @@ async function answer(
   return route.handle({ id, request, url, access });
 }
 
-function routeTable({ backend, join, live }: RouteOptions): readonly Route[] {
+function routeTable({ backend, join, live, addressOf }: RouteOptions): readonly Route[] {
   let uploads = 0;
   const route = (method: string, path: string, action: Route['action'], handle: Handler): Route => ({
     method,
@@ -172,7 +174,7 @@ function routeTable({ backend, join, live }: RouteOptions): readonly Route[] {
       const isReady = backend.isReady();
       return { status: isReady ? 200 : 503, body: { ready: isReady } };
     }),
-    route('POST', '/join', null, async ({ request }) => joinAnswer(join, request)),
+    route('POST', '/join', null, async ({ request }) => joinAnswer(join, addressOf(request))),
     route('GET', '/api/volunteer', 'watch', async () => ({ status: 200, body: backend.searchView() })),
     route('GET', '/metrics', 'read', async () => {
       const { text, contentType } = await backend.metrics();
@@ -213,13 +215,13 @@ function routeTable({ backend, join, live }: RouteOptions): readonly Route[] {
   ];
 }
 
-function joinAnswer(join: Join | null, request: IncomingMessage): Answer {
+function joinAnswer(join: Join | null, address: string): Answer {
   if (join === null)
     return refusal(
       403,
       'Cannot join: volunteers are not wanted here; the operator starts it with --volunteers',
     );
-  const joined = join.mint(request.socket.remoteAddress ?? '', performance.now());
+  const joined = join.mint(address, performance.now());
   if ('token' in joined) return { status: 201, body: joined };
   return refusal(429, 'Cannot join now: too many from this network have done so; try again in a while', {
     'retry-after': `${joined.retrySeconds}`,

@@ -12,10 +12,16 @@ export function checkListenAddress(listen: {
   readonly hasKeys: boolean;
   readonly isEncrypted: boolean;
   readonly insecure: boolean;
+  /** Proxies hand on to it what comes from others. */
+  readonly isProxied: boolean;
 }): void {
-  const { host, port, hasKeys, isEncrypted, insecure } = listen;
+  const { host, port, hasKeys, isEncrypted, insecure, isProxied } = listen;
   if (!Number.isInteger(port) || port < 0 || port > 65_535)
     throw misuse(`Cannot listen on port ${port}, expected a whole number from 0 to 65535`);
+  if (isProxied && !hasKeys)
+    throw misuse(
+      'Cannot believe proxies without tokens: whoever reaches them could do anything; make keys first (tombola token)',
+    );
   if (isLoopback(host)) return;
   if (!hasKeys)
     throw misuse(

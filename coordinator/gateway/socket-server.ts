@@ -18,6 +18,7 @@ import { reasonOf } from '../reason-of.ts';
 import { isAllowed } from '../tokens.ts';
 import { type Access, bearerToken, type CheckAccess, type CheckOrigin } from './access.ts';
 import { Backlog } from './backlog.ts';
+import type { ClientAddressOf } from './client-address.ts';
 import type { ConnectionOrigin, GatewaySession } from './gateway-session.ts';
 import type { Log } from './log.ts';
 import { isLoopback } from './network-of.ts';
@@ -28,6 +29,7 @@ import type { Offences } from './offences.ts';
 export interface SocketServerOptions {
   readonly checkAccess: CheckAccess;
   readonly checkOrigin: CheckOrigin;
+  readonly addressOf: ClientAddressOf;
   readonly openSession: (transport: Transport, origin: ConnectionOrigin) => GatewaySession;
   readonly onOutcome: (outcome: string) => void;
   readonly offences: Offences;
@@ -121,7 +123,7 @@ class Sockets {
       return;
     }
     const webSockets = isTrusted ? this.trusted : this.others;
-    const address = request.socket.remoteAddress ?? '';
+    const address = this.options.addressOf(request);
     const leave = this.enter(address);
     socket.once('close', leave);
     request.socket.setKeepAlive(true, pingMs);
@@ -168,7 +170,7 @@ class Sockets {
 
   /** What stands against the connection before anybody asks who it is. */
   private refusal(request: IncomingMessage): Refusal | undefined {
-    const address = request.socket.remoteAddress ?? '';
+    const address = this.options.addressOf(request);
     // Compared as it came: what is no URL cannot be parsed.
     if (request.url?.split('?', 1)[0] !== socketPath)
       return { status: '404 Not Found', reason: `no WebSocket here, expected ${socketPath}` };

@@ -124,13 +124,27 @@ describe('networks', () => {
 });
 
 describe('an address to listen on', () => {
-  const safe = { host: '10.0.0.1', port: 1, hasKeys: true, isEncrypted: true, insecure: false };
+  const safe = {
+    host: '10.0.0.1',
+    port: 1,
+    hasKeys: true,
+    isEncrypted: true,
+    insecure: false,
+    isProxied: true,
+  };
   it('beyond this machine needs keys, and encryption or a word', () => {
     expect(() => checkListenAddress(safe)).not.toThrow();
     expect(() => checkListenAddress({ ...safe, isEncrypted: false, insecure: true })).not.toThrow();
     expect(() => checkListenAddress({ ...safe, isEncrypted: false })).toThrow(/--insecure/);
     expect(() => checkListenAddress({ ...safe, hasKeys: false })).toThrow(/tombola token/);
     expect(() => checkListenAddress({ ...safe, hasKeys: false, insecure: true })).toThrow(/tombola token/);
+  });
+
+  it('behind a proxy needs keys, on this machine too', () => {
+    const own = { ...safe, host: '127.0.0.1' };
+    expect(() => checkListenAddress(own)).not.toThrow();
+    expect(() => checkListenAddress({ ...own, hasKeys: false, isProxied: false })).not.toThrow();
+    expect(() => checkListenAddress({ ...own, hasKeys: false })).toThrow(/proxies without tokens/);
   });
 });
 

@@ -3,6 +3,7 @@
  */
 import { hostname } from 'node:os';
 import { createSecureContext } from 'node:tls';
+import { proxyList } from '../../../coordinator/gateway/client-address.ts';
 import { openLog } from '../../../coordinator/gateway/log.ts';
 import { isLoopback } from '../../../coordinator/gateway/network-of.ts';
 import { type RunningCoordinator, serve } from '../../../coordinator/gateway.ts';
@@ -73,6 +74,8 @@ export async function startCoordinator(raw: RawOptions): Promise<StartedCoordina
     );
   const reachable = (url: string): string => gatewayUrl(url, { insecure: isInsecure });
   const gateways = raw.get('gateway')?.split(',').map(reachable) ?? [];
+  const proxyPlaces = raw.get('proxy')?.split(',');
+  const proxies = proxyPlaces && proxyList(proxyPlaces);
   const advertised = raw.get('advertise');
   const advertise = advertised === undefined ? undefined : reachable(advertised);
   const tileSeconds = numberOption(raw, 'tile-seconds', numberFrom(tileSecondsMin, tileSecondsMax));
@@ -104,6 +107,7 @@ export async function startCoordinator(raw: RawOptions): Promise<StartedCoordina
     const coordinator = await serve({
       ...common,
       build: kernelDigest,
+      proxies,
       writeLog,
       volunteers: hasVolunteers,
       tileSize: { kind: 'seconds', seconds: tileSeconds ?? tileSecondsDefault },

@@ -23,6 +23,11 @@ export const serveOptions: readonly OptionRow[] = [
     help: 'other addresses of this coordinator that workers may move to',
   },
   {
+    name: 'proxy',
+    value: 'ADDR[,ADDR…]',
+    help: 'proxies in front of it, or their networks (ADDR/BITS): limits count those whom they name in X-Forwarded-For; needs tokens',
+  },
+  {
     name: 'volunteers',
     value: null,
     help: 'let anybody who reaches it lend it a browser, at /volunteer; they see the names of jobs and the weights they work on',
