@@ -69,7 +69,8 @@ export function WorkerTable() {
       )}
       {workers.count === 0 ? (
         <p class="empty">
-          No workers are connected. Start one with <code>npx tombola worker {window.location.origin}</code>
+          No workers are connected to this gateway. Start one with{' '}
+          <code>npx tombola worker {window.location.origin}</code>
         </p>
       ) : (
         <Table rows={rows} />

@@ -88,7 +88,7 @@ export function endOf({ job, state, reason }: JobView, url: string): string {
   return `Job ${job} is ${state}${why}; submit it again to go on, what was solved is kept at ${url}`;
 }
 
-/** Says once when a job makes no progress because no worker is there. */
+/** Says once when a job makes no progress, perhaps because no worker is there: a gateway knows its own only. */
 class IdleWatch {
   private readonly client: CoordinatorClient;
   private readonly progress: Progress;
@@ -116,7 +116,7 @@ class IdleWatch {
     });
     if (workers?.length === 0)
       this.progress.say(
-        `No worker is connected, so the job waits. Start workers with: npx tombola worker ${this.client.url}`,
+        `No worker is connected to the gateway that answered, and no tile is done of late. Start workers with: npx tombola worker ${this.client.url}`,
       );
   }
 }

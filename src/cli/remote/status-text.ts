@@ -36,7 +36,7 @@ export function jobText(job: JobView): string {
 
 /** Returns the workers that are connected. */
 export function workersText(workers: readonly WorkerRow[]): string {
-  if (workers.length === 0) return '  No workers are connected.';
+  if (workers.length === 0) return '  No workers are connected to the gateway that answered.';
   const rows = workers.map((row) => [
     row.worker,
     row.isQuarantined ? `${row.kind}, quarantined` : row.kind,
