@@ -6,6 +6,7 @@ import type { Network } from '../src/core/network/network.ts';
 import type { Ticket } from '../src/core/ticket/ticket.ts';
 import type { RowsReport } from '../src/core/verify/verify-rows.ts';
 import type { RowsCheck } from '../src/core/verify/verify-ticket.ts';
+import { threadFlags, withoutPrototype } from './pool-options.ts';
 import { withSharedArrays } from './shared-arrays.ts';
 import type { VerifySubject, VerifyTask } from './verify-task.ts';
 
@@ -75,7 +76,8 @@ function poolOptions({ ticket, network, isReadable }: VerifySubject, threads: nu
     network: withSharedArrays(network),
     isReadable,
   };
-  return withoutPrototype({ filename: threadEntry(), minThreads: threads, maxThreads: threads, workerData });
+  const count = { minThreads: threads, maxThreads: threads };
+  return withoutPrototype({ filename: threadEntry(), ...count, ...threadFlags, workerData });
 }
 
 /**
@@ -87,9 +89,4 @@ function threadEntry(): string {
     ? '../dist/coordinator/verify-thread.js'
     : './verify-thread.js';
   return new URL(place, import.meta.url).href;
-}
-
-/** Options without a prototype: a polluted Object.prototype must not choose the file that a thread runs (CVE-2026-55388). */
-function withoutPrototype<T extends object>(options: T): T {
-  return Object.assign(Object.create(null), options);
 }

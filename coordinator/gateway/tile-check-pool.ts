@@ -4,6 +4,7 @@ import { misuse } from '../../src/core/errors.ts';
 import { poolThreadsMax } from '../../src/core/limits.ts';
 import type { LayerProblem } from '../../src/core/plan/tile.ts';
 import { ownedBuffer } from '../owned-buffer.ts';
+import { threadFlags, withoutPrototype } from '../pool-options.ts';
 import { withSharedArrays } from '../shared-arrays.ts';
 import { checkTile } from './check-tile.ts';
 import type { ThreadCheckTask, TileCheckReply, TileCheckTask } from './tile-check-task.ts';
@@ -29,7 +30,13 @@ export function openTileCheckPool({ threads }: { readonly threads: number }): Ti
       `Cannot check results on ${threads} threads, expected a whole number from 1 to ${poolThreadsMax}`,
     );
   const piscina = new Piscina(
-    withoutPrototype({ filename: threadEntry(), minThreads: 1, maxThreads: threads, idleTimeout: 60_000 }),
+    withoutPrototype({
+      filename: threadEntry(),
+      minThreads: 1,
+      maxThreads: threads,
+      idleTimeout: 60_000,
+      ...threadFlags,
+    }),
   );
   const layers = new WeakMap<LayerProblem, { problem: LayerProblem; layerKey: number }>();
   let layerCount = 0;
@@ -68,9 +75,4 @@ function threadEntry(): string {
     ? '../../dist/coordinator/gateway/tile-check-thread.js'
     : './tile-check-thread.js';
   return new URL(place, import.meta.url).href;
-}
-
-/** Options without a prototype: a polluted Object.prototype must not choose the file that a thread runs (CVE-2026-55388). */
-function withoutPrototype<T extends object>(options: T): T {
-  return Object.assign(Object.create(null), options);
 }

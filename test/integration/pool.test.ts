@@ -4,6 +4,7 @@ import type { LayerProblem, Tile } from '../../src/core/plan/tile.ts';
 import { loadKernel } from '../../worker/kernel/kernel.ts';
 import { openPool } from '../../worker/node/pool.ts';
 import { layerAndTile } from '../support/layer-problems.ts';
+import { startNode } from '../support/node-process.ts';
 
 const kernel = await loadKernel();
 const cases = fc.sample(layerAndTile, { numRuns: 24, seed: 11 });
@@ -47,6 +48,13 @@ describe.each([1, 2])('a pool of %d threads', (threads) => {
 describe('opening and closing a pool', () => {
   it.each([0, -1, 1.5, Number.NaN, 1e6])('refuses %d threads', (threads) => {
     expect(() => openPool({ threads })).toThrow(/expected a whole number from 1/);
+  });
+
+  // By chance: one run in some finds a pool that breaks here.
+  it('leaves the process alive when it closes while its threads still load', async () => {
+    const { child } = startNode('pool-closing-entry.mjs', { cycles: 30 });
+    const code = await new Promise((resolve) => child.once('close', resolve));
+    expect(code).toBe(0);
   });
 
   it('rejects what is not done when it closes, and may be closed twice', async () => {

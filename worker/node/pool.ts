@@ -38,7 +38,12 @@ export function openPool(options: { readonly threads: number }): SolverPool {
     );
   }
   const piscina = new Piscina(
-    withoutPrototype({ filename: threadEntry(), minThreads: threads, maxThreads: threads }),
+    withoutPrototype({
+      filename: threadEntry(),
+      minThreads: threads,
+      maxThreads: threads,
+      ...threadFlags(),
+    }),
   );
   const layers = new WeakMap<LayerProblem, { readonly layerKey: number; readonly problem: LayerProblem }>();
   let layerCount = 0;
@@ -111,6 +116,15 @@ function unlessAborted<T>(reply: Promise<T>, signal: AbortSignal, abandoned: Int
 function threadEntry(): string {
   const place = import.meta.url.endsWith('.ts') ? '../../dist/worker/node/thread.js' : './thread.js';
   return new URL(place, import.meta.url).href;
+}
+
+/**
+ * Returns options of Node for piscina's threads. Piscina (5.3.2) first tries to load a module with require(), and a thread that is
+ * ended in the middle of that ends the whole process (seen with Node 20 and 22: "IsGraphAsync must be used on an instantiated module").
+ */
+function threadFlags(): { execArgv?: string[] } {
+  const flag = '--no-experimental-require-module';
+  return process.allowedNodeEnvironmentFlags.has(flag) ? { execArgv: [flag] } : {};
 }
 
 /** Options without a prototype: a polluted Object.prototype must not choose the file that a thread runs (CVE-2026-55388). */
