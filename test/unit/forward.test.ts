@@ -57,6 +57,36 @@ describe('the readable forward pass', () => {
     });
   });
 
+  it('pools a pixel in every window, whatever sizes it accepts, and accepts all with less padding than window', () => {
+    const upTo = (most: number): number[] => Array.from({ length: most + 1 }, (_, size) => size);
+    for (const size of [1, 2, 3, 5])
+      for (const kernel of [1, 2, 3])
+        for (const stride of [1, 2, 4])
+          for (const before of upTo(4))
+            for (const after of upTo(4)) {
+              const sides = {
+                kernel: [kernel, 1],
+                strides: [stride, 1],
+                padding: [before, 0, after, 0],
+              } as const;
+              const turned = {
+                kernel: [1, kernel],
+                strides: [1, stride],
+                padding: [0, before, 0, after],
+              } as const;
+              const values = new Float64Array(size).fill(7);
+              const pooled = (): Float64Array[] => [
+                applyStep({ kind: 'maxPool', ...sides }, values, [1, size, 1]).values,
+                applyStep({ kind: 'averagePool', countPadding: false, ...turned }, values, [1, 1, size])
+                  .values,
+              ];
+              if (Math.max(before, after) >= kernel) expect(pooled).toThrow(/less padding than window/);
+              else if (size + before + after < kernel)
+                expect(pooled).toThrow(/window is larger than the input/);
+              else for (const value of pooled().flatMap((part) => [...part])) expect(value).toBe(7);
+            }
+  });
+
   it('flattens without moving an element', () => {
     const values = Float64Array.of(1, 2, 3, 4);
     expect(applyStep({ kind: 'flatten' }, values, [2, 1, 2])).toEqual({ values, shape: [4] });

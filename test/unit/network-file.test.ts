@@ -127,6 +127,13 @@ describe('network file', () => {
   ])('refuses %s', (_, bytes, message) => {
     expect(() => decodeNetwork(bytes)).toThrow(message);
   });
+
+  it.each([0, 1, 2, 3])('refuses a pool whose padding on side %d is as wide as its window', (side) => {
+    const padding = [0, 0, 0, 0].with(side, side % 2 === 0 ? 1 : 2);
+    expect(() => decodeNetwork(changed((d) => Object.assign(d.layers[0].steps[1], { padding })))).toThrow(
+      /^Cannot use the maxPool of layer conv "1": padding \[.*\] around a window of 1×2, expected less/,
+    );
+  });
 });
 
 describe('networkDigest', () => {

@@ -62,8 +62,7 @@ export function applyStep(step: Step, values: Float64Array, shape: Shape): Tenso
     case 'averagePool': {
       const size = step.kernel[0] * step.kernel[1];
       const mean = (window: readonly number[]): number =>
-        window.reduce((sum, value) => sum + value, 0) /
-        (step.countPadding ? size : Math.max(1, window.length));
+        window.reduce((sum, value) => sum + value, 0) / (step.countPadding ? size : window.length);
       return { values: pool(step, values, shape, mean), shape: output };
     }
   }

@@ -67,6 +67,7 @@ export function stepShape(shape: Shape, step: Step, where: string): Shape {
     case 'maxPool':
     case 'averagePool': {
       const [channels, height, width] = spatial(shape, step.kind, where);
+      checkPoolPadding(step, where);
       const [rows, columns] = windowPositions([height, width], step);
       if (rows < 1 || columns < 1)
         throw failure(
@@ -75,6 +76,14 @@ export function stepShape(shape: Shape, step: Step, where: string): Shape {
       return [channels, rows, columns];
     }
   }
+}
+
+/** A window that lies wholly in the padding would pool nothing; with less padding than kernel on each side every one holds a pixel. */
+function checkPoolPadding({ kind, kernel, padding }: PoolWindow & Pick<Step, 'kind'>, where: string): void {
+  if (padding.some((size, side) => size >= kernel[side % 2 === 0 ? 0 : 1]))
+    throw failure(
+      `Cannot use the ${kind} of ${where}: padding [${padding.join(', ')}] around a window of ${kernel.join('×')}, expected less padding than window on every side; take the windows that see no pixel out of the target`,
+    );
 }
 
 function stepsShape(shape: Shape, steps: readonly Step[], where: string): Shape {
