@@ -220,7 +220,7 @@ async function openService(
     tileObserver: live.tileObserver,
     tileSize,
     onChange: jobLogger(live.log, (job) => jobs?.stateOf(job)),
-    ...(cluster === undefined ? {} : { sharing: cluster.sharing }),
+    ...(cluster === undefined ? {} : { sharing: live.noticing(cluster.sharing) }),
   });
   closers.unshift(async () => jobs?.close());
   const status = () => ledgerStatus(shell.ledger, nowMs());

@@ -1,5 +1,8 @@
 /** Gateways that share an engine over real NATS servers: whatever dies, the ticket has the same bytes as on one machine. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { stateBucket } from '../../coordinator/cluster/cluster.ts';
+import { openCells } from '../../coordinator/engine/nats/cells.ts';
+import { openNatsLink, parseNatsAddress } from '../../coordinator/engine/nats/connection.ts';
 import { encodeNetwork } from '../../src/core/format/network-file.ts';
 import type { Network } from '../../src/core/network/network.ts';
 import type { PlanOptions } from '../../src/core/plan/make-plan.ts';
@@ -15,6 +18,7 @@ import {
   tilesDone,
   whenJob,
 } from '../support/job-client.ts';
+import { readLive } from '../support/live-reader.ts';
 import { clearNats } from '../support/nats-place.ts';
 import { hasNats, type NatsServers, startNats } from '../support/nats-servers.ts';
 import { endAllProcesses, type NodeProcess, startNode } from '../support/node-process.ts';
@@ -102,6 +106,24 @@ describe.skipIf(!hasNats)('gateways over NATS', () => {
     worker.close();
     page.close();
     await gateway.close();
+  });
+
+  it('show a job’s tiles on their dashboards while they drive it, and not when another one does', async () => {
+    const link = await openNatsLink(parseNatsAddress(nats.url));
+    const cells = await openCells(link, { bucket: stateBucket, replicas: 1 });
+    const gateway = await openTestGateway({
+      cluster: { address: nats.url, replicas: 1, monitors: nats.monitors, ...timing, claimMs: 6000 },
+      tileSize,
+    });
+    const id = await submitJob(gateway.url, submission);
+    const reader = await readLive(gateway.url, { job: id });
+    await reader.until(({ job }) => job?.layers[0]?.cells !== undefined && job.layers[0].cells !== '');
+    await cells.put(`claim.${id}`, new TextEncoder().encode('another gateway'));
+    await reader.until(({ job }) => job?.phase === 'waiting');
+    expect(reader.job?.layers.map((layer) => layer.cells)).toEqual(['', '']);
+    reader.close();
+    await gateway.close();
+    await link.close();
   });
 
   it('go on when the one that drives the job is killed, with its workers', async () => {

@@ -119,6 +119,22 @@ describe('a board', () => {
     boards.observer('job').begun(0);
     expect(boards.find('job')?.layers.map((layer) => layer.view([]).cells)).toEqual(['']);
   });
+
+  test('is gone when its job goes on elsewhere, and stays when that is over', () => {
+    const boards = boardsOf();
+    for (const job of ['over', 'elsewhere']) {
+      const observer = boards.observer(job);
+      observer.begun(0);
+      observer.cut(0, [tile.id]);
+    }
+    boards.close('over');
+    for (const job of ['over', 'elsewhere', 'never seen']) boards.leave(job);
+    expect(boards.find('over')?.layers.map((layer) => layer.view([]).cells)).toEqual(['0']);
+    expect(boards.find('elsewhere')).toBeUndefined();
+    boards.observer('over').begun(0);
+    boards.leave('over');
+    expect(boards.find('over'), 'it was submitted again').toBeUndefined();
+  });
 });
 
 describe('sampled residuals', () => {

@@ -18,9 +18,15 @@ export interface JobBoard {
   readonly rates: RateHistory;
 }
 
+/** A board as it is kept. */
+interface KeptBoard extends JobBoard {
+  readonly layers: LayerBoard[];
+  isJobOver: boolean;
+}
+
 /** Boards by job. */
 export class JobBoards {
-  private readonly boards = new Map<string, { layers: LayerBoard[]; rates: RateHistory }>();
+  private readonly boards = new Map<string, KeptBoard>();
   private readonly nowMs: () => number;
   private readonly statusOf: (job: string, tile: string) => TileStatus | undefined;
   private readonly budget: TokenBucket;
@@ -69,17 +75,25 @@ export class JobBoards {
 
   /** The job is not worked on any more. */
   close(job: string): void {
-    this.boards.get(job)?.layers.at(-1)?.close();
+    const board = this.boards.get(job);
+    if (board === undefined) return;
+    board.isJobOver = true;
+    board.layers.at(-1)?.close();
+  }
+
+  /** The job is not worked on here any more. If it is not over, it goes on elsewhere, and its board would stay as it is. */
+  leave(job: string): void {
+    if (this.boards.get(job)?.isJobOver === false) this.boards.delete(job);
   }
 
   remove(job: string): void {
     this.boards.delete(job);
   }
 
-  private open(job: string): { layers: LayerBoard[]; rates: RateHistory } {
+  private open(job: string): KeptBoard {
     const [oldest] = this.boards.keys();
     if (this.boards.size >= liveBoardsMax && oldest !== undefined) this.boards.delete(oldest);
-    const board = { layers: [], rates: new RateHistory(this.nowMs(), rateEveryMs) };
+    const board = { layers: [], rates: new RateHistory(this.nowMs(), rateEveryMs), isJobOver: false };
     this.boards.delete(job);
     this.boards.set(job, board);
     return board;

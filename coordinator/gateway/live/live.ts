@@ -1,6 +1,7 @@
 /** The dashboard's side of a coordinator: listens to log, results and tiles, and serves the feed (src/core/live/views.ts). */
 import type { LiveReport } from '../../../src/core/live/views.ts';
 import type { Engine } from '../../engine/engine.ts';
+import type { JobSharing } from '../../jobs/job-sharing.ts';
 import type { JobStatus } from '../../jobs/job-status.ts';
 import type { Jobs } from '../../jobs/jobs.ts';
 import { ledgerStatus, statusOfTile, tilesInHand } from '../../ledger/status.ts';
@@ -21,6 +22,8 @@ export interface LiveListener {
   /** Reports on results, and counts them. */
   readonly observer: ShellObserver;
   readonly tileObserver: (job: string) => TileObserver;
+  /** Returns the sharing, and notices when this gateway's work on a job ends. */
+  noticing(sharing: JobSharing): JobSharing;
   /** Opens the feed, once what it shows is there. */
   serve(shown: Shown): LiveFeed;
 }
@@ -72,6 +75,18 @@ export function listenLive(options: {
       },
     },
     tileObserver: (job) => boards.observer(job),
+    noticing: (sharing) => ({
+      ...sharing,
+      claim: async (job) => {
+        const claim = await sharing.claim(job);
+        if (claim === null) return null;
+        const release = (): Promise<void> => {
+          boards.leave(job);
+          return claim.release();
+        };
+        return { signal: claim.signal, release };
+      },
+    }),
     serve: (shown) => {
       ledger = shown.ledger;
       const sources: LiveSources = {
