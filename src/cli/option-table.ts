@@ -57,7 +57,7 @@ export const planOptions: readonly OptionRow[] = [
     value: null,
     help: 'quantise the target to the grid and hit its weights without residual',
   },
-  { name: 'grid-bits', value: 'B', help: 'bits of a random number (default: 24, with --exact 8)' },
+  { name: 'grid-bits', value: 'B', help: 'bits of a random number (default: 24, or 8 with --exact)' },
   { name: 'rule', value: 'RULE', help: 'fewest kept edges, or closest: fewest | closest (default: fewest)' },
   { name: 'seed', value: 'N', help: 'seed of the source, decimal or 0x…, below 2^64 (default: 1)' },
   { name: 'copies', value: 'N|auto', help: 'copies of each hidden neuron (default: auto)' },

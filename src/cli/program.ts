@@ -24,7 +24,7 @@ import {
   workerOptions,
 } from './remote/command-options.ts';
 import { connectionOptions, remoteSearchOptions, retryOption } from './remote/connection-options.ts';
-import { sweepOptions } from './sweep/sweep-options.ts';
+import { sweepHelp, sweepOptions } from './sweep/sweep-options.ts';
 import { tombolaVersion } from './version.ts';
 
 /** Options that choose what a command does rather than what it finds. */
@@ -125,12 +125,14 @@ function addTicketCommands({ add, run }: Adder): void {
     'sweep <file>',
     'search every combination of targets and options in a file; table and plots',
     sweepOptions,
-  ).action((file: string, _, command: Command) =>
-    run(command, async (raw, context) => {
-      const { sweepCommand } = await import('./commands/sweep.ts');
-      return sweepCommand(file, raw, context);
-    }),
-  );
+  )
+    .addHelpText('after', sweepHelp)
+    .action((file: string, _, command: Command) =>
+      run(command, async (raw, context) => {
+        const { sweepCommand } = await import('./commands/sweep.ts');
+        return sweepCommand(file, raw, context);
+      }),
+    );
   add('example', 'search on the small network that comes with Tombola', [
     ...planOptions,
     ...sharedOptions.slice(0, 1),

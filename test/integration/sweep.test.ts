@@ -1,5 +1,5 @@
 /** `tombola sweep` as users have it: killed at any moment it goes on, and repeats nothing that is finished. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -140,10 +140,45 @@ describe('a sweep', () => {
     expect(stderr).toContain('Go on with: npx tombola sweep small.yaml --out interrupted --threads 1');
   });
 
+  test('tells its cells apart by all that differs between them', async () => {
+    const args = ['--seed', '1', '--construction', 'L+1', '--epsilon', '0.1', '--copies', 'auto'];
+    const { stderr } = await runTombola(sweep('rules', ...args, '--rule', 'fewest,closest'), folder);
+    expect(stderr).toMatch(/^\d of 2: digits-mlp, rule fewest, seed 1$/m);
+    expect(stderr).toMatch(/^\d of 2: digits-mlp, rule closest, seed 1$/m);
+  });
+
+  test('leaves a folder alone that is not its own', async () => {
+    mkdirSync(inFolder('mine'));
+    writeFileSync(inFolder('mine/README.md'), 'mine');
+    const { code, stderr } = await runTombola(sweep('mine'), folder);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(
+      /^Cannot sweep into mine: it holds README\.md and no cells of a sweep, expected .*--out DIR\n$/,
+    );
+    expect(readdirSync(inFolder('mine'))).toEqual(['README.md']);
+    expect(readFileSync(inFolder('mine/README.md'), 'utf8')).toBe('mine');
+  });
+
+  test('replaces no results of another sweep', async () => {
+    const before = readFileSync(inFolder('whole/results.jsonl'), 'utf8');
+    const { code, stderr } = await runTombola(sweep('whole', '--seed', '1,3'), folder);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/^Cannot sweep into whole: 2 of its 4 finished cells are none of .*--out DIR\n$/);
+    expect(readFileSync(inFolder('whole/results.jsonl'), 'utf8')).toBe(before);
+  });
+
   test('into a folder that cannot be made is refused at once', async () => {
     const { code, stderr } = await runTombola(sweep('/proc/x'), folder);
     expect(code).toBe(2);
     expect(stderr).toMatch(/^Cannot make the folder \/proc\/x: .* name another --out\n$/);
+  });
+
+  test('that comes with Tombola says how to name the folder of its targets', async () => {
+    const { code, stderr } = await runTombola(['sweep', 'mnist-mlp'], folder);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(
+      /^Cannot read target .*: there is no such file; name its folder with --targets DIR\n$/,
+    );
   });
 
   test('of no such file says which ones come with Tombola', async () => {

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import type { CellOutcome } from '../../src/cli/sweep/run-sweep.ts';
 import { sweepCells } from '../../src/cli/sweep/sweep-cells.ts';
 import { figureNames, writeFigure } from '../../src/cli/sweep/sweep-figures.ts';
@@ -18,10 +18,8 @@ import { denseLayer } from '../support/evaluation-networks.ts';
 const example = fileURLToPath(new URL('../../src/cli/example/', import.meta.url));
 const ready = fileURLToPath(new URL('../../src/cli/sweep/', import.meta.url));
 
-let folder = '';
-beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'tombola-sweep-'));
-});
+// Made at once: some cells are made while the tests are collected.
+const folder = mkdtempSync(join(tmpdir(), 'tombola-sweep-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 function fileOf(text: string): string {
@@ -145,18 +143,33 @@ describe('a sweep file', () => {
       head.replace('[digits-mlp.onnx]', '[{file: a.onnx, colour: red}]'),
       /: unknown option "colour"/,
     ],
-    ['no targets', 'name: one\ncolumns: [error]\ntargets: []\n', /: targets: /],
-    ['an unknown column', head.replace('[error]', '[eror]'), /: columns\.0: /],
-    ['an unknown axis', `${head}beside: size\n`, /: beside: /],
-    ['an empty list', `${head}options: {seed: []}\n`, /: options\.seed: /],
-    ['a map for a value', `${head}options: {seed: {a: 1}}\n`, /: options\.seed: /],
+    ['no targets', 'name: one\ntargets: []\n', /sweep\.yaml: targets is \[\], expected a list of files/],
+    ['no key for targets', 'name: one\n', /: targets is missing, expected a list of files/],
+    [
+      'a target that is no file',
+      'name: one\ntargets: [{name: a}]\n',
+      /: targets\.0 is {"name":"a"}, expected/,
+    ],
+    ['an unknown column', head.replace('[error]', '[eror]'), /: columns\.0 is "eror", expected .* keptEdges/],
+    ['an unknown axis', `${head}beside: size\n`, /: beside is "size", expected one of target, epsilon, /],
+    [
+      'an empty list',
+      `${head}options: {seed: []}\n`,
+      /: options\.seed is \[\], expected .*a value or a list/,
+    ],
+    [
+      'a map for a value',
+      `${head}options: {seed: {a: 1}}\n`,
+      /: options\.seed is {"a":"1"}, expected .*a value or a list/,
+    ],
+    ['a list for a file', '[1, 2]\n', /: it is \["1","2"\], expected the keys name, about, targets/],
     [
       'a name that is no folder',
       head.replace('one', 'a/b'),
-      /: name: expected letters, digits, dots and dashes/,
+      /: name is "a\/b", expected letters, digits, dots and dashes/,
     ],
     ['an alias', `${head}options: {seed: &a 1, copies: *a}\n`, /^Cannot (read|use) sweep file/],
-    ['nothing', '', /: name: /],
+    ['nothing', '', /: name is missing, expected letters/],
     [
       'a value that no search takes',
       `${head}options: {epsilon: [0.1, 2]}\n`,
@@ -166,7 +179,7 @@ describe('a sweep file', () => {
     [
       'a target that is not there',
       head.replace('digits-mlp', 'none'),
-      /^Cannot read target .*none.onnx: there is no such file/,
+      /^Cannot read target .*none.onnx: there is no such file; name its folder with --targets DIR$/,
     ],
     [
       'more cells than anybody waits for',
@@ -178,6 +191,11 @@ describe('a sweep file', () => {
     expect(attempt).toThrow(TombolaError);
     expect(attempt).toThrow(message);
     expect(attempt).not.toThrow(/\n/);
+  });
+
+  it('needs no columns of its own', () => {
+    const { columns } = readSweepFile(fileOf('name: one\ntargets: [digits-mlp.onnx]\n'));
+    expect(columns).toEqual(['sourceWeights', 'keptEdges', 'agreement', 'error']);
   });
 
   it('is good in each of those that come with Tombola', () => {

@@ -11,7 +11,7 @@ import type { CommandContext, Outcome } from '../command-context.ts';
 import type { RawOptions } from '../option-table.ts';
 import { numberOption, wholeNumber } from '../option-values.ts';
 import { fromHere, quote } from '../report/command-line.ts';
-import { openFolder } from '../run-folder.ts';
+import { openSweepFolder } from '../sweep/cell-store.ts';
 import { runSweep } from '../sweep/run-sweep.ts';
 import { sweepCells } from '../sweep/sweep-cells.ts';
 import { readSweepFile } from '../sweep/sweep-file.ts';
@@ -38,7 +38,10 @@ export async function sweepCommand(
     Math.min(cellsAtATimeMax, availableParallelism());
   const cells = sweepCells(spec, { folder: raw.get('targets') ?? dirname(file), given });
   const folder = raw.get('out') ?? join('runs', `sweep-${spec.name}`);
-  openFolder(folder);
+  openSweepFolder(
+    folder,
+    cells.map(({ key }) => key),
+  );
   const command = commandOf(named, raw);
   context.onInterrupt(`Go on with: ${command}`);
   context.progress.say(

@@ -16,6 +16,7 @@ import { checkRange } from '../search-data-range.ts';
 import { type CellResult, completeSummary, readCell, workFolder, writeCell } from './cell-store.ts';
 import type { SweepCell } from './sweep-cells.ts';
 import { figuresOf } from './sweep-figures.ts';
+import { type GroupAxis, placeName, varyingAxes } from './sweep-groups.ts';
 
 /** What came of a cell. */
 export type CellOutcome =
@@ -49,13 +50,15 @@ export async function runSweep(run: SweepRun): Promise<CellOutcome[]> {
     if (result !== undefined) outcomes.set(cell, { cell, kind: 'done', result });
   }
   if (outcomes.size > 0) progress.say(`${outcomes.size} of ${cells.length} cells are finished already.`);
+  const axes = varyingAxes(cells);
   const data = new DataShelf();
   const waiting = cells.filter((cell) => !outcomes.has(cell))[Symbol.iterator]();
   const lane = async (): Promise<void> => {
     for (const cell of waiting) {
       const outcome = await outcomeOf(cell, { ...run, data });
       outcomes.set(cell, outcome);
-      tell(progress, outcome, { done: outcomes.size, of: cells.length });
+      const reason = outcome.kind === 'failed' ? ` failed: ${outcome.reason}` : '';
+      progress.say(`${outcomes.size} of ${cells.length}: ${cellName(cell, axes)}${reason}`);
     }
   };
   // A lane ends early only when the sweep is interrupted; then the others are let come to their end too.
@@ -65,12 +68,10 @@ export async function runSweep(run: SweepRun): Promise<CellOutcome[]> {
   return cells.flatMap((cell) => outcomes.get(cell) ?? []);
 }
 
-function tell(progress: Progress, outcome: CellOutcome, count: { done: number; of: number }): void {
-  const { target, seed, epsilon, construction, other } = outcome.cell.place;
-  const name = `${target}, ε ${epsilon}, ${construction}${other === '' ? '' : `, ${other}`}, seed ${seed}`;
-  progress.say(
-    `${count.done} of ${count.of}: ${name}${outcome.kind === 'failed' ? ` failed: ${outcome.reason}` : ''}`,
-  );
+/** The target, whatever else differs between cells, and the seed. */
+function cellName({ place }: SweepCell, axes: readonly GroupAxis[]): string {
+  const others = axes.filter((axis) => axis !== 'target' && place[axis] !== '');
+  return `${placeName(place, ['target', ...others])}, seed ${place.seed}`;
 }
 
 async function outcomeOf(cell: SweepCell, run: SweepRun & { data: DataShelf }): Promise<CellOutcome> {

@@ -2,6 +2,7 @@
  * The cells of a sweep: every combination of target and options, each with a key that is a hash of all that its result depends on.
  */
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { planOptionsToJson } from '../../../coordinator/jobs/job-request.ts';
 import { misuse } from '../../core/errors.ts';
@@ -152,6 +153,8 @@ function cellOf(
 ): SweepCell {
   const options = parseSearchOptions(searchOptions(raw, context));
   const path = resolve(context.folder, target.file);
+  if (!existsSync(path))
+    throw misuse(`Cannot read target ${path}: there is no such file; name its folder with --targets DIR`);
   const known = JSON.stringify([path, options.activation]);
   const loaded = files.targets.get(known) ?? loadTarget(path, options.activation?.value);
   files.targets.set(known, loaded);

@@ -11,7 +11,7 @@
  *     epsilon: [0.1, 0.01, exact]      `exact` stands for --exact
  *   each:                              optional: the options are taken with each of these in turn
  *     - {epsilon: exact, grid-bits: [6, 8]}
- *   columns: [keptEdges, error]        of the table, see sweep-figures.ts
+ *   columns: [keptEdges, error]        optional: those of the table, see sweep-figures.ts
  *   beside: construction               optional: this axis goes across the table, all others down
  *
  * Every combination of target and options is a cell: one search. Options that have no column of their own in the results (axisNames)
@@ -78,12 +78,12 @@ const targetSchema = z.union([
     .catchall(z.union([scalar, z.array(scalar).min(1)])),
 ]);
 const fileSchema = z.strictObject({
-  name: z.string().regex(/^[\p{L}\p{N}._-]+$/u, 'expected letters, digits, dots and dashes'),
+  name: z.string().regex(/^[\p{L}\p{N}._-]+$/u),
   about: z.string().default(''),
   targets: z.array(targetSchema).min(1),
   options: optionsSchema.default({}),
   each: z.array(optionsSchema).min(1).default([{}]),
-  columns: z.array(z.enum(figureNames)).min(1),
+  columns: z.array(z.enum(figureNames)).min(1).default(['sourceWeights', 'keptEdges', 'agreement', 'error']),
   beside: z.enum(axisNames).nullable().default(null),
 });
 
@@ -92,8 +92,9 @@ const fileSchema = z.strictObject({
  * @throws TombolaError (misuse) when it is missing or a key of it cannot be used, (failure) when it is no YAML.
  */
 export function readSweepFile(path: string): SweepSpec {
-  const parsed = fileSchema.safeParse(readYamlFile(path, 'sweep file'));
-  if (!parsed.success) throw misuse(`Cannot use sweep file ${path}: ${problemOf(parsed.error)}`);
+  const value = readYamlFile(path, 'sweep file');
+  const parsed = fileSchema.safeParse(value);
+  if (!parsed.success) throw misuse(`Cannot use sweep file ${path}: ${problemOf(parsed.error, value)}`);
   const { targets, options, each, ...rest } = parsed.data;
   return {
     ...rest,
@@ -126,10 +127,26 @@ function optionLists(options: z.infer<typeof optionsSchema>, path: string): Opti
   );
 }
 
-function problemOf(error: z.ZodError): string {
+/** What each key of the file takes, behind "expected". */
+const wanted: Readonly<Record<keyof z.infer<typeof fileSchema>, string>> = {
+  name: 'letters, digits, dots and dashes: it names the folder of the results',
+  about: 'a sentence',
+  targets: 'a list of files such as [model.onnx], or of {file: model.onnx, name: ReLU}',
+  options: 'options of tombola search, each with a value or a list of values',
+  each: 'a list of options of tombola search, each with a value or a list of values',
+  columns: `a list of some of ${figureNames.join(', ')}`,
+  beside: `one of ${axisNames.join(', ')}`,
+};
+
+function problemOf(error: z.ZodError, value: unknown): string {
+  const keys = Object.keys(wanted).join(', ');
   const [issue] = error.issues;
-  if (issue?.code === 'unrecognized_keys')
-    return `unknown key ${JSON.stringify(issue.keys[0])}, expected name, about, targets, options, each, columns or beside`;
-  const where = issue?.path.join('.') ?? '';
-  return `${where === '' ? 'it' : where}: ${issue?.message ?? 'not as expected'}`;
+  if (issue?.code === 'unrecognized_keys' && issue.path.length === 0)
+    return `unknown key ${JSON.stringify(issue.keys[0])}, expected ${keys}`;
+  const path = (issue?.path ?? []).map(String);
+  const [key = ''] = path;
+  const what = key in wanted ? wanted[key as keyof typeof wanted] : `the keys ${keys}`;
+  const found = path.reduce<unknown>((inner, name) => (inner as Record<string, unknown>)[name], value);
+  const text = JSON.stringify(found, (_, part) => (typeof part === 'bigint' ? String(part) : part));
+  return `${path.join('.') || 'it'} is ${found === undefined ? 'missing' : text}, expected ${what}`;
 }

@@ -40,8 +40,11 @@ function meansOf(group: readonly CellOutcome[]): SweepGroup['means'] {
   return Object.fromEntries(entries) as SweepGroup['means'];
 }
 
-/** Returns the axes, seeds aside, along which some groups differ. */
-export function varyingAxes(groups: readonly SweepGroup[]): GroupAxis[] {
+/** A group or a cell. */
+type Placed = Pick<SweepGroup, 'place'>;
+
+/** Returns the axes, seeds aside, along which some groups or cells differ. */
+export function varyingAxes(groups: readonly Placed[]): GroupAxis[] {
   return groupAxes.filter((axis) => new Set(groups.map(({ place }) => place[axis])).size > 1);
 }
 
@@ -61,3 +64,9 @@ export const axisTitles: Readonly<Record<GroupAxis, string>> = {
   construction: 'construction',
   other: 'other options',
 };
+
+/** Returns what a place has along some axes: "ReLU, ε 0.01, 2L". */
+export function placeName(place: SweepGroup['place'], axes: readonly GroupAxis[]): string {
+  const plain: readonly GroupAxis[] = ['target', 'construction', 'other'];
+  return axes.map((axis) => (plain.includes(axis) ? '' : `${axisTitles[axis]} `) + place[axis]).join(', ');
+}

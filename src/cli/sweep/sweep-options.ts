@@ -21,9 +21,18 @@ const ownOptions: readonly OptionRow[] = [
   },
 ];
 
-/** Options of each search, which stand in for the file's; `--epsilon exact` is what `--exact` is elsewhere. */
+/** Where `--epsilon exact` is what `--exact` is elsewhere, the help says so. */
+const exactHelp: Readonly<Record<string, string>> = {
+  epsilon:
+    "largest residual over the largest weight of its layer, or exact: the quantised target's (default: 0.01)",
+  'grid-bits': 'bits of a random number (default: 24, or 8 where epsilon is exact)',
+};
+
+/** Options of each search, which stand in for the file's. */
 const cellOptions: readonly OptionRow[] = [
-  ...planOptions.filter(({ name }) => name !== 'exact'),
+  ...planOptions
+    .filter(({ name }) => name !== 'exact')
+    .map((row) => ({ ...row, help: exactHelp[row.name] ?? row.help })),
   ...dataOptions,
   ...scalingOptions,
   ...sharedOptions,
@@ -34,3 +43,15 @@ export const sweepOptions: readonly OptionRow[] = [...ownOptions, ...cellOptions
 
 /** Names of the options that a search gets. */
 export const cellOptionNames: readonly string[] = cellOptions.map(({ name }) => name);
+
+/** Stands below the options in the help. */
+export const sweepHelp = `
+The file, in YAML:
+  name: rules                      # the results go to runs/sweep-rules
+  targets: [model.onnx]            # or {file: model.onnx, name: ReLU}
+  options:                         # of tombola search; a list is taken value by value
+    seed: [1, 2, 3]
+    epsilon: [0.01, exact]
+  columns: [keptEdges, error]      # optional; the table's. Also optional: about, each, beside
+One of mnist-mlp, copies, exact-vs-tolerance, depth and digits comes with Tombola. Options given here
+stand in for the file's, comma lists too: --seed 1,2,3.`;

@@ -3,7 +3,7 @@ import * as Plot from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
 import { escapeMarkup } from '../report/escape-markup.ts';
 import type { FigureName } from './sweep-figures.ts';
-import { axisTitles, type GroupAxis, type SweepGroup, varyingAxes } from './sweep-groups.ts';
+import { type GroupAxis, placeName, type SweepGroup, varyingAxes } from './sweep-groups.ts';
 
 /** A plot and the name of its file. */
 export interface SweepPlot {
@@ -113,15 +113,10 @@ function pointsOf(groups: readonly SweepGroup[], spec: PlotSpec): Point[] {
       y: y.mean * spec.y.scale,
       yLow: low * spec.y.scale,
       yHigh: (y.mean + halfWidth) * spec.y.scale,
-      series: nameOf(group, seriesAxes),
+      series: placeName(group.place, seriesAxes),
       label: spec.along === null && axes.includes('epsilon') ? group.place.epsilon : '',
     };
   });
-}
-
-function nameOf({ place }: SweepGroup, axes: readonly GroupAxis[]): string {
-  const plain: readonly GroupAxis[] = ['target', 'construction', 'other'];
-  return axes.map((axis) => (plain.includes(axis) ? '' : `${axisTitles[axis]} `) + place[axis]).join(', ');
 }
 
 function pointPlot(points: readonly Point[], spec: PlotSpec): string {
@@ -174,7 +169,7 @@ function timePlot(groups: readonly SweepGroup[], axes: readonly GroupAxis[]): Sw
     const seconds = group.means.seconds;
     return seconds === null
       ? []
-      : [{ name: nameOf(group, axes) || group.place.target, seconds: seconds.mean }];
+      : [{ name: placeName(group.place, axes) || group.place.target, seconds: seconds.mean }];
   });
   if (bars.length === 0) return [];
   const title = 'Seconds of planning, solving and verifying';
