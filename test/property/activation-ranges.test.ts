@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  type Activation,
   activate,
   activationSlope,
   type Interval,
@@ -59,5 +60,31 @@ describe.each(allActivations)('intervals of $kind', (activation) => {
       expect(low).toBeGreaterThanOrEqual(samples.reduce((a, b) => Math.min(a, b)) - 1e-3);
       expect(high).toBeLessThanOrEqual(samples.reduce((a, b) => Math.max(a, b)) + 1e-3);
     }
+  });
+});
+
+/** The first terms of the remainder's series at 0; what they leave out is far below float64's rounding for |z| ≤ 1e-4. */
+const series: readonly (readonly [Activation, (z: number) => number])[] = [
+  [{ kind: 'sigmoid' }, (z) => -(z ** 3) / 48 + z ** 5 / 480],
+  [{ kind: 'tanh' }, (z) => -(z ** 3) / 3 + (2 * z ** 5) / 15],
+  [{ kind: 'softplus' }, (z) => z ** 2 / 8 - z ** 4 / 192],
+  [{ kind: 'silu' }, (z) => z ** 2 / 4 - z ** 4 / 48],
+  [{ kind: 'elu', alpha: 1 }, (z) => (z >= 0 ? 0 : z ** 2 / 2 + z ** 3 / 6 + z ** 4 / 24)],
+  [{ kind: 'gelu', form: 'erf' }, (z) => (z ** 2 - z ** 4 / 6 + z ** 6 / 40) / Math.sqrt(2 * Math.PI)],
+];
+
+describe.each(series)('the remainder of %j near 0', (activation, remainderAt) => {
+  it('lies in its interval although subtracting φ(0) and m·z leaves little but rounding', () => {
+    for (let k = 0; k < 2000; k++)
+      for (const sign of [-1, 1]) {
+        const z = sign * 10 ** (-4 - k / 250);
+        const [low, high] = remainderRange(activation, [z, z]);
+        expect(remainderAt(z), `z = ${z}`).toBeGreaterThanOrEqual(low);
+        expect(remainderAt(z), `z = ${z}`).toBeLessThanOrEqual(high);
+      }
+  });
+
+  it('is exactly 0 at 0', () => {
+    expect(remainderRange(activation, [0, 0])).toEqual([0, 0]);
   });
 });

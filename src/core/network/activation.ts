@@ -140,15 +140,26 @@ export function remainder(activation: Activation, z: number): number {
 }
 
 /**
- * Returns an interval that holds r(z) for every z in [low, high].
+ * Returns an interval that holds r(z) for every z in [low, high], however much of r(z) is lost in float64.
  * For each φ here r is monotone (tanh, sigmoid, softsign), or falls to its minimum 0 at z = 0 and rises again (all others),
  * so the ends of the interval and 0 bound it.
  */
 export function remainderRange(activation: Activation, [low, high]: Interval): Interval {
-  const atLow = remainder(activation, low);
-  const atHigh = remainder(activation, high);
-  const throughZero = low <= 0 && high >= 0 ? 0 : atLow;
-  return [Math.min(atLow, atHigh, throughZero), Math.max(atLow, atHigh, throughZero)];
+  const ends = [low, high].flatMap((z) => {
+    const value = remainder(activation, z);
+    const rounding = remainderRounding(activation, z);
+    return [value - rounding, value + rounding];
+  });
+  if (low <= 0 && high >= 0) ends.push(0);
+  return [Math.min(...ends), Math.max(...ends)];
+}
+
+/** φ(z), d and m·z are each good to a few units in the last place, and near 0 they cancel: rounding is relative to them, not to r. */
+function remainderRounding(activation: Activation, z: number): number {
+  if (z === 0 || isPositivelyHomogeneous(activation)) return 0;
+  const { slopePositive, slopeNegative } = linearisation(activation);
+  const linear = (z >= 0 ? slopePositive : slopeNegative) * z;
+  return 4 * Number.EPSILON * (Math.abs(activate(activation, z)) + Math.abs(linear));
 }
 
 /** Returns an interval that holds φ′(z) for every z in [low, high], both one-sided slopes at a kink. */
