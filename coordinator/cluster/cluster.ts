@@ -252,7 +252,7 @@ class NatsCluster implements Cluster {
       items: new ItemReader(engine.objects, feedLayersMax),
       ledger,
       ledgerStatus,
-      jobs: () => follower.running(),
+      priorityOf: (job) => follower.priorityOf(job),
       ackMs: this.options.ackMs ?? workAckMs,
       nowMs,
       onTrouble: this.onTrouble,

@@ -11,7 +11,6 @@ import type { Jobs } from '../jobs/jobs.ts';
 import { reasonOf } from '../reason-of.ts';
 import { waitAtMost } from '../wait-at-most.ts';
 import { ExpiringMap } from './expiring-map.ts';
-import type { QueuedJob } from './work-feed.ts';
 
 /** What a follower works with. */
 export interface JobsFollowerOptions {
@@ -36,7 +35,8 @@ const tellMs = 1000;
 /** Follows the jobs of all gateways. */
 export class JobsFollower {
   private readonly options: JobsFollowerOptions;
-  private readonly byName = new Map<string, QueuedJob>();
+  /** Priorities of the jobs that run, whoever drives them. */
+  private readonly running = new Map<string, number>();
   /** Jobs that this gateway has driven: it clears away after them. */
   private readonly driven = new Set<string>();
   private readonly clearing = new Map<string, Promise<void>>();
@@ -62,9 +62,9 @@ export class JobsFollower {
     await this.sweep();
   }
 
-  /** Jobs that run, whoever drives them. */
-  running(): readonly QueuedJob[] {
-    return [...this.byName.values()];
+  /** Undefined where the job does not run. */
+  priorityOf(job: string): number | undefined {
+    return this.running.get(job);
   }
 
   /** Takes note that this gateway drives the job. */
@@ -84,9 +84,9 @@ export class JobsFollower {
   }
 
   private note(job: string, stored: StoredJob | null): void {
-    if (stored?.state === 'running') this.byName.set(job, { job, priority: stored.priority });
+    if (stored?.state === 'running') this.running.set(job, stored.priority);
     else {
-      this.byName.delete(job);
+      this.running.delete(job);
       if (this.driven.delete(job)) void this.clear(job);
     }
   }

@@ -16,12 +16,6 @@ import { waitAtMost } from '../wait-at-most.ts';
 import { DamagedItem, type ItemReader } from './work-item.ts';
 import { type DeadTileNotice, deadTileTopic } from './work-port.ts';
 
-/** A job that may have tiles in the queue. */
-export interface QueuedJob {
-  readonly job: string;
-  readonly priority: number;
-}
-
 /** What a feed works with; whoever made these closes them. */
 export interface WorkFeedOptions {
   readonly engine: Pick<NatsEngine, 'hasResult'>;
@@ -31,8 +25,8 @@ export interface WorkFeedOptions {
   /** This gateway's own ledger. */
   readonly ledger: LedgerPort;
   readonly ledgerStatus: () => Pick<LedgerStatus, 'sessions' | 'openTiles'>;
-  /** Jobs that run. */
-  readonly jobs: () => readonly QueuedJob[];
+  /** Undefined for a job that does not run. */
+  readonly priorityOf: (job: string) => number | undefined;
   /** An item that nobody says anything about for this long is given to another gateway. */
   readonly ackMs: number;
   /** Monotonic milliseconds. */
@@ -47,8 +41,8 @@ interface Held {
 
 /** Between two looks at whether there is something to do. */
 const idleMs = 50;
-/** A job without a queue is not being solved yet; it is looked at again after this time. */
-const closedMs = 500;
+/** A job that has just been opened is found after this time at most: thousands may run, and few are open. */
+const listMs = 500;
 /** A tile that could not be read, or whose driver has not heard that nobody can solve it, is tried again after this time. */
 const retryMs = 5000;
 
@@ -56,7 +50,10 @@ const retryMs = 5000;
 export class WorkFeed {
   private readonly options: WorkFeedOptions;
   private readonly held = new Map<string, Held>();
-  private readonly notBefore = new Map<string, number>();
+  /** Jobs whose queues are open, as they were listed last. */
+  private open = new Set<string>();
+  private listedAt = Number.NEGATIVE_INFINITY;
+  private isListing = false;
   private readonly timer: ReturnType<typeof setInterval>;
   private readonly loop: Promise<void>;
   private turn = 0;
@@ -75,7 +72,7 @@ export class WorkFeed {
    * Returns false where no job asks for it. Never rejects.
    */
   async adopt(job: string, tile: string): Promise<boolean> {
-    if (this.isClosed || this.priorityOf(job) === undefined) return false;
+    if (this.isClosed || this.options.priorityOf(job) === undefined) return false;
     try {
       const delivery = await this.options.work.find(job, tile);
       return delivery !== undefined && (await this.take(job, delivery));
@@ -109,7 +106,7 @@ export class WorkFeed {
         count = await this.fill();
       } catch (error) {
         this.trouble(error);
-        await delay(closedMs);
+        await delay(listMs);
       }
       if (count === 0) await delay(idleMs);
     }
@@ -119,24 +116,57 @@ export class WorkFeed {
   private async fill(): Promise<number> {
     const room = this.room();
     if (room <= 0) return 0;
-    const now = this.options.nowMs();
-    const jobs = this.options.jobs().filter(({ job }) => (this.notBefore.get(job) ?? now) <= now);
+    void this.list();
     this.turn++;
     let taken = 0;
-    for (const priority of [...new Set(jobs.map((job) => job.priority))].sort((a, b) => b - a)) {
-      const equals = jobs.filter((job) => job.priority === priority);
-      for (let index = 0; index < equals.length && taken < room && !this.isClosed; index++) {
-        const next = equals[(index + this.turn) % equals.length];
-        const share = Math.ceil((room - taken) / (equals.length - index));
-        if (next !== undefined) taken += await this.pull(next.job, share);
-      }
-    }
+    for (const equals of this.openByPriority()) taken += await this.pullEvenly(equals, room - taken);
     return taken;
   }
 
+  /** Lists the open queues where that was long ago. Nobody waits for it: what was open is pulled from meanwhile. Never rejects. */
+  private async list(): Promise<void> {
+    const { nowMs, work } = this.options;
+    if (this.isListing || nowMs() - this.listedAt < listMs) return;
+    this.isListing = true;
+    try {
+      this.open = new Set(await work.jobs());
+    } catch (error) {
+      if (!this.isClosed) this.trouble(error);
+    }
+    this.listedAt = nowMs();
+    this.isListing = false;
+  }
+
+  /** Running jobs with an open queue, the most urgent first. */
+  private openByPriority(): readonly (readonly string[])[] {
+    const groups = new Map<number, string[]>();
+    for (const job of this.open) {
+      const priority = this.options.priorityOf(job);
+      if (priority === undefined) continue;
+      const group = groups.get(priority);
+      group === undefined ? groups.set(priority, [job]) : group.push(job);
+    }
+    return [...groups].sort(([a], [b]) => b - a).map(([, jobs]) => jobs);
+  }
+
+  /** Takes the same of each job, and what some do not have of the others; returns how many. All are asked at a time: most may be empty. */
+  private async pullEvenly(jobs: readonly string[], room: number): Promise<number> {
+    const first = this.turn % jobs.length;
+    let left = room;
+    for (let asked = [...jobs.slice(first), ...jobs.slice(0, first)]; asked.length > 0 && left > 0; ) {
+      if (this.isClosed) break;
+      const share = Math.min(feedPullMax, Math.max(1, Math.floor(left / asked.length)));
+      const now = asked.slice(0, left);
+      const counts = await Promise.all(now.map((job) => this.pull(job, share)));
+      left -= counts.reduce((sum, count) => sum + count, 0);
+      asked = [...asked.slice(now.length), ...now.filter((_, k) => counts[k] === share)];
+    }
+    return room - left;
+  }
+
   private async pull(job: string, count: number): Promise<number> {
-    const deliveries = await this.options.work.pull(job, Math.min(count, feedPullMax));
-    if (deliveries === null) this.notBefore.set(job, this.options.nowMs() + closedMs);
+    const deliveries = await this.options.work.pull(job, count);
+    if (deliveries === null) this.open.delete(job);
     await Promise.all((deliveries ?? []).map((delivery) => this.take(job, delivery)));
     return deliveries?.length ?? 0;
   }
@@ -164,12 +194,14 @@ export class WorkFeed {
         return false;
       }
       const work = await items.read(job, tile, item);
-      const priority = this.priorityOf(job);
+      const priority = this.options.priorityOf(job);
       if (priority === undefined || this.isClosed) {
         delivery.giveBack();
         return false;
       }
-      this.held.set(`${job}/${tile}`, { job, delivery });
+      const key = `${job}/${tile}`;
+      // One that was only found is not kept: it must not stand for one that was pulled.
+      if (delivery.isPulled || !this.held.has(key)) this.held.set(key, { job, delivery });
       ledger.addJob(job, priority);
       const fate = ledger.addTile(job, work);
       fate.then((known) => this.settle({ job, tile, delivery }, known)).catch((error) => this.trouble(error));
@@ -191,7 +223,7 @@ export class WorkFeed {
     if (this.held.get(key)?.delivery === delivery) this.held.delete(key);
     if (fate.kind === 'done') delivery.done();
     else if (fate.kind === 'removed')
-      this.priorityOf(job) === undefined ? delivery.done() : delivery.giveBack();
+      this.options.priorityOf(job) === undefined ? delivery.done() : delivery.giveBack();
     else {
       const notice: DeadTileNotice = { tile, reason: fate.reason };
       const isHeard = await this.options.signals.ask(deadTileTopic(job), notice);
@@ -206,11 +238,6 @@ export class WorkFeed {
   private giveBackAll(): void {
     for (const job of new Set([...this.held.values()].map((held) => held.job)))
       this.options.ledger.removeJob(job);
-  }
-
-  /** Undefined where the job does not run. */
-  private priorityOf(job: string): number | undefined {
-    return this.options.jobs().find((running) => running.job === job)?.priority;
   }
 
   private trouble(error: unknown): void {

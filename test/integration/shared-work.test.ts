@@ -163,7 +163,7 @@ describe.skipIf(!hasNats)('over a NATS server', () => {
       signals: signalsOf(link),
       ledger,
       ledgerStatus: () => ({ sessions: [session], openTiles: 0 }) as unknown as LedgerStatus,
-      jobs: () => [{ job, priority: 0 }],
+      priorityOf: (name) => (name === job ? 0 : undefined),
       ackMs: 60_000,
       nowMs: () => performance.now(),
       onTrouble: (reason) => troubles.push(reason),

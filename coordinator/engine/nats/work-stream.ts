@@ -11,16 +11,19 @@
  */
 import { AckPolicy, RetentionPolicy } from '@nats-io/jetstream';
 import { createInbox, type Msg, nanos } from '@nats-io/transport-node';
+import { z } from 'zod';
 import { tilesInFlightMax } from '../../../src/core/limits.ts';
 import { isConflict, isConsumerMissing } from './conflict.ts';
 import type { NatsLink } from './connection.ts';
 import { jobToken, nameOfToken, tileTokens } from './names.ts';
 import { ensureStream } from './streams.ts';
 
-/** An item that is ours until we say what became of it. */
+/** An item that, once pulled, is ours until we say what became of it. */
 export interface Delivery {
   readonly tile: string;
   readonly item: Uint8Array;
+  /** Else it was only found: somebody else may have it, and `keep` and `giveBack` do nothing. */
+  readonly isPulled: boolean;
   /** Somebody has had it before. */
   readonly isRepeated: boolean;
   /** It is done with. */
@@ -53,6 +56,12 @@ const streamName = 'tombola-work';
 const subjectRoot = 'tombola.work';
 /** What has not come by then is given to others when its time is over. */
 const pullMs = 2000;
+const namesMs = 2500;
+const namesSchema = z.object({
+  total: z.number(),
+  consumers: z.array(z.string()).nullable(),
+  error: z.object({ description: z.string() }).optional(),
+});
 /** Statuses that end a pull: nothing there, and whatever else is none of ours. */
 const missingStatus = 503;
 
@@ -71,7 +80,8 @@ export async function openWorkStream(
   return { ...queuesOf(link, ackMs), ...itemsOf(link) };
 }
 
-function queuesOf({ manager, guard }: NatsLink, ackMs: number): Pick<WorkStream, 'open' | 'close' | 'jobs'> {
+function queuesOf(link: NatsLink, ackMs: number): Pick<WorkStream, 'open' | 'close' | 'jobs'> {
+  const { manager, guard } = link;
   return {
     open: (job) =>
       guard('open a queue of', async () => {
@@ -94,8 +104,7 @@ function queuesOf({ manager, guard }: NatsLink, ackMs: number): Pick<WorkStream,
       }),
     jobs: () =>
       guard('list the queues of', async () => {
-        const names: string[] = [];
-        for await (const { name } of manager.consumers.list(streamName)) names.push(name);
+        const names = await consumersOf(link);
         return names.map((name) => nameOfToken(name.slice(consumerPrefix.length)));
       }),
   };
@@ -121,7 +130,8 @@ function itemsOf(link: NatsLink): Pick<WorkStream, 'put' | 'find' | 'waiting' | 
         const done = (): void => {
           manager.streams.deleteMessage(streamName, seq, false).catch(() => undefined);
         };
-        return { tile, item, isRepeated: true, done, keep: () => undefined, giveBack: () => undefined };
+        const nothing = (): void => undefined;
+        return { tile, item, isPulled: false, isRepeated: true, done, keep: nothing, giveBack: nothing };
       }),
     waiting: (job) =>
       guard('list', async () => {
@@ -148,6 +158,20 @@ function subjectOf(job: string, tile: string): string {
 
 function tileOf(subject: string): string {
   return nameOfToken(subject.slice(subject.lastIndexOf('.') + 1));
+}
+
+/** The library's list has all that is known of each consumer, for which every server is asked; one has the names, in a sixth of the time. */
+async function consumersOf({ connection }: NatsLink): Promise<readonly string[]> {
+  const names: string[] = [];
+  for (;;) {
+    const request = JSON.stringify({ offset: names.length });
+    const subject = `$JS.API.CONSUMER.NAMES.${streamName}`;
+    const answer = await connection.request(subject, request, { timeout: namesMs });
+    const { total, consumers, error } = namesSchema.parse(answer.json());
+    if (error !== undefined) throw new Error(error.description);
+    names.push(...(consumers ?? []));
+    if (consumers === null || consumers.length === 0 || names.length >= total) return names;
+  }
 }
 
 /** The library's own pulls wait a second at least for what is not there. */
@@ -189,6 +213,7 @@ function deliveryOf(message: Msg): Delivery {
     tile: tileOf(message.subject),
     // The message's bytes are a view of what came over the socket.
     item: message.data.slice(),
+    isPulled: true,
     isRepeated: deliveries > 1,
     done: () => void message.respond('+ACK'),
     keep: () => void message.respond('+WPI'),
