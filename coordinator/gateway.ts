@@ -170,7 +170,7 @@ async function openService(
     leaseKey: () => cluster?.leaseKey() ?? ownKey,
     checkOneIn: options.checkOneIn ?? checkOneInDefault,
     form: 'coded',
-    isRunning: (job) => jobs?.stateOf(job) === 'running',
+    stateOf: (job) => jobs?.stateOf(job),
     nowMs,
     log: live.log,
     observer: live.observer,

@@ -53,7 +53,7 @@ export function openInProcess(options: InProcessOptions): InProcessCoordinator {
     leaseKey: () => leaseKey,
     checkOneIn,
     form: 'plain',
-    isRunning: () => true,
+    stateOf: () => 'running',
     nowMs,
     log,
     observer: silentObserver,

@@ -44,6 +44,7 @@ import type { Log } from '../gateway/log.ts';
 import type { JobSharing } from '../jobs/job-sharing.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import type { LedgerPort } from '../jobs/ledger-port.ts';
+import { reasonOf } from '../reason-of.ts';
 import type { LeaseClaim } from '../tokens.ts';
 import { waitAtMost } from '../wait-at-most.ts';
 import { EngineWatch } from './engine-watch.ts';
@@ -265,6 +266,16 @@ class NatsCluster implements Cluster {
 
   async adopt(job: string, tile: string): Promise<boolean> {
     return (await this.own?.feed.adopt(job, tile)) === true;
+  }
+
+  async learn(job: string): Promise<boolean> {
+    try {
+      await this.opened.engine.refreshJob(job);
+      return true;
+    } catch (error) {
+      this.onTrouble(reasonOf(error));
+      return false;
+    }
   }
 
   refuge(): readonly string[] | null {

@@ -11,6 +11,8 @@ import type { Peer } from './peer.ts';
 export interface Adoption {
   /** Fetches a tile into this gateway's ledger; false where no job asks for it. Never rejects. */
   adopt(job: string, tile: string): Promise<boolean>;
+  /** Asks the engine about a job that this gateway has not heard of; false where it cannot be asked. Never rejects. */
+  learn(job: string): Promise<boolean>;
   /** Whether one of these gateways has leased the tile to the worker. */
   isLease(token: Uint8Array, claim: LeaseClaim): boolean;
   /** Returns how long a worker's quarantine still lasts, whichever gateway caught it; 0: it has none. */

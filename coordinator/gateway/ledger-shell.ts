@@ -8,7 +8,7 @@ import { randomInt } from 'node:crypto';
 import type { Solver } from '../../src/core/plan/tile.ts';
 import type { Refused, Result, TileName, WorkerMessage } from '../../src/core/protocol/messages.ts';
 import type { BodyForm } from '../../src/core/protocol/transport.ts';
-import type { Engine } from '../engine/engine.ts';
+import type { Engine, StoredJob } from '../engine/engine.ts';
 import type { LedgerPort, TileFate, TileWork } from '../jobs/ledger-port.ts';
 import { apply, createLedger, type Ledger, type LedgerEffect, type LedgerEvent } from '../ledger.ts';
 import { reasonOf } from '../reason-of.ts';
@@ -34,8 +34,8 @@ export interface LedgerShellOptions {
   readonly checkOneIn: number;
   /** How workers send results, and how they are kept. */
   readonly form: BodyForm;
-  /** Whether the job runs: its tiles may be asked for any time. */
-  readonly isRunning: (job: string) => boolean;
+  /** Undefined for a job that is not known here; the tiles of one that runs may be asked for any time. */
+  readonly stateOf: (job: string) => StoredJob['state'] | undefined;
   /** Monotonic milliseconds. */
   readonly nowMs: () => number;
   readonly log: Log;
@@ -172,9 +172,11 @@ class Shell {
     }
   }
 
-  /** Undefined for a tile that this ledger knows, or no gateway can. */
+  /** Undefined for a tile that this ledger knows, or no gateway can: its job is over. */
   private adoptionOf({ job, tile }: TileName): Adoption | undefined {
-    if (!this.options.isRunning(job) || this.tiles.find({ job, tile }) !== undefined) return undefined;
+    const state = this.options.stateOf(job);
+    const isOver = state !== undefined && state !== 'running';
+    if (isOver || this.tiles.find({ job, tile }) !== undefined) return undefined;
     return this.options.adoption;
   }
 
@@ -217,8 +219,24 @@ class Shell {
     const adoption = this.adoptionOf(message);
     const peer = this.peers.get(session);
     if (peer !== undefined && adoption !== undefined && isAdoptable(adoption, peer, message))
-      this.start(adoption.adopt(job, tile).then(() => this.take(session, message, result)));
+      this.start(this.fetch(adoption, { session, message, result }));
     else this.take(session, message, result);
+  }
+
+  /** Takes a result when its tile is here, wherever the queue had it; it says so where no job asks for it. */
+  private async fetch(
+    adoption: Adoption,
+    { session, message, result }: { session: string; message: Result; result: string },
+  ): Promise<void> {
+    const { job, tile } = message;
+    if (this.options.stateOf(job) === undefined && !(await adoption.learn(job))) {
+      this.results.forget(result);
+      const reason = 'this gateway has not heard of the job and cannot ask about it; send it again later';
+      this.refuse(session, { job, tile, code: 'unknown-tile', reason, retryMs: unaskedRetryMs });
+      return;
+    }
+    await adoption.adopt(job, tile);
+    this.take(session, message, result);
   }
 
   private take(session: string, { job, tile, spec, body }: Result, result: string): void {
@@ -302,7 +320,7 @@ class Shell {
    */
   private async answerUnknown(refusal: RefuseEffect): Promise<void> {
     const { session, job, tile } = refusal;
-    if (!this.options.isRunning(job)) return this.refuseForLedger(refusal);
+    if (this.options.stateOf(job) !== 'running') return this.refuseForLedger(refusal);
     const stored = await this.options.engine.readResult(job, tile).catch(() => undefined);
     if (stored === undefined) return this.refuseForLedger({ ...refusal, retryMs: unaskedRetryMs });
     this.options.observer.acknowledged('duplicate');

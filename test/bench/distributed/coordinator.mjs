@@ -69,7 +69,7 @@ const shell = openLedgerShell({
   leaseKey: () => leaseKey,
   checkOneIn: options.checkOneIn ?? 16,
   form: 'coded',
-  isRunning: () => true,
+  stateOf: () => 'running',
   nowMs,
   log,
   observer,

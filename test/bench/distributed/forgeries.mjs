@@ -65,7 +65,7 @@ async function atShell({ layer, tiles, forge, note }) {
     leaseKey: () => new Uint8Array(32),
     checkOneIn: 16,
     form: 'coded',
-    isRunning: (name) => name === job,
+    stateOf: (name) => (name === job ? 'running' : undefined),
     nowMs: () => performance.now(),
     log: () => undefined,
     observer: silentObserver,
