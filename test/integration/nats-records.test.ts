@@ -224,6 +224,16 @@ describe.skipIf(!hasNats)('over a NATS server', () => {
       }
     });
 
+    it('is not put where another one has put it since it was asked about', async () => {
+      const [first, second] = await twoEngines();
+      const as = newJob();
+      const { job } = as('running');
+      await first.refreshJob(job);
+      await second.putJob(as('cancelled'));
+      await expect(first.putJob(as('running'))).rejects.toMatchObject({ kind: 'failure' });
+      expect(await second.storedJob(job)).toEqual(as('cancelled'));
+    });
+
     it('can be changed twice in a row, without waiting for the first answer', async () => {
       const [first, second] = await twoEngines();
       const as = newJob();

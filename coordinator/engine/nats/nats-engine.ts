@@ -13,7 +13,7 @@
  */
 import { createHash } from 'node:crypto';
 import { failure, type TombolaError } from '../../../src/core/errors.ts';
-import { natsBlobGraceMs, natsWritesMax } from '../../../src/core/limits.ts';
+import { jobCountMax, natsBlobGraceMs, natsWritesMax } from '../../../src/core/limits.ts';
 import type { Engine, StoredJob } from '../engine.ts';
 import { jobKey, sealRecord } from '../record.ts';
 import { readJob } from '../record-engine.ts';
@@ -89,6 +89,8 @@ class NatsJobs implements NatsEngine {
   private readonly lanes = new Lanes(natsWritesMax);
   /** The version of each job that was seen last by whoever changes it here: its revision only grows. */
   private readonly known = new Map<string, Version>();
+  /** Jobs that were asked about and never were there, the latest. */
+  private readonly absent = new Set<string>();
   /** Digests of records that are being put: who asks for the next change has seen them. */
   private readonly asked = new Map<string, string>();
   /** Digests of records that may have been written: their answer was lost. */
@@ -132,7 +134,10 @@ class NatsJobs implements NatsEngine {
     this.checkOpen();
     const change = await this.cells.latest(key);
     if (change !== undefined) this.follow(key, change);
-    else if (!this.known.has(key)) this.known.set(key, noVersion);
+    else {
+      this.absent.add(key);
+      for (const oldest of this.absent) if (this.absent.size > jobCountMax) this.absent.delete(oldest);
+    }
   }
 
   async putJob(job: StoredJob): Promise<void> {
@@ -224,7 +229,8 @@ class NatsJobs implements NatsEngine {
 
   /** What is known here of a job by who asks for a change now, which may have to wait for its turn. */
   private basisOf(key: string): Basis {
-    return { known: this.known.get(key), asked: this.asked.get(key) };
+    const known = this.known.get(key) ?? (this.absent.has(key) ? noVersion : undefined);
+    return { known, asked: this.asked.get(key) };
   }
 
   /**
