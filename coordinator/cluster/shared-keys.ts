@@ -1,5 +1,5 @@
 /**
- * The keys of access tokens, where coordinators share an engine: the text of a keys file (src/cli/remote/token-keys-file.ts) in the cell
+ * The keys of access tokens, where coordinators share an engine: a text (src/cli/remote/stored-keys.ts) in the cell
  * `keys.access`. Whoever changes it has to have seen its latest version.
  */
 import { failure } from '../../src/core/errors.ts';

@@ -1,5 +1,5 @@
 /** Keys that change under running services: what the commands make of it, as child processes on loopback. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -18,8 +18,12 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-function start(args: readonly string[], token = ''): Running {
-  const started = startTombola([...args, '--threads', '1'], folder, { TOMBOLA_TOKEN: token });
+function start(
+  args: readonly string[],
+  token = '',
+  variables: Readonly<Record<string, string>> = {},
+): Running {
+  const started = startTombola([...args, '--threads', '1'], folder, { TOMBOLA_TOKEN: token, ...variables });
   running.add(started);
   return started;
 }
@@ -84,6 +88,27 @@ test.skipIf(!hasNats)(
       expect(JSON.parse(stdout).workers).toEqual([]);
     } finally {
       for (const { process } of running) process.kill('SIGKILL');
+      await nats.close();
+    }
+  },
+);
+
+test.skipIf(!hasNats)(
+  'a coordinator that is killed leaves none of the engine’s keys on its machine',
+  async () => {
+    const nats = await startNats(1);
+    try {
+      const engine = ['--engine', nats.url, '--engine-replicas', '1'];
+      await tokenOf('read', engine);
+      const temporary = join(folder, 'temporary');
+      mkdirSync(temporary);
+      const serve = ['serve', ...engine, '--engine-unchecked', '--port', '0'];
+      const coordinator = start(serve, '', { TMPDIR: temporary });
+      await coordinator.said(/"event":"started".*"needsToken":true/);
+      coordinator.process.kill('SIGKILL');
+      await coordinator.finished;
+      expect(readdirSync(temporary)).toEqual([]);
+    } finally {
       await nats.close();
     }
   },

@@ -19,7 +19,7 @@ import { numberFrom, numberOption, wholeNumber } from '../option-values.ts';
 import { readInputFile } from '../read-input-file.ts';
 import { engineOptionsOf } from '../remote/engine-options.ts';
 import { followSharedKeys } from '../remote/shared-token-keys.ts';
-import { followTokenKeys, makeTokenKeys, readTokenKeys } from '../remote/token-keys-file.ts';
+import { followTokenKeys } from '../remote/token-keys-file.ts';
 import { quote } from '../report/command-line.ts';
 import { openFolder } from '../run-folder.ts';
 import { parseSharedOptions } from '../search-options.ts';
@@ -93,14 +93,15 @@ export async function startCoordinator(raw: RawOptions): Promise<StartedCoordina
   };
   try {
     const onTrouble = (reason: string): void => log('keys', { reason });
-    const shared =
-      engine === undefined
-        ? undefined
-        : await followSharedKeys(engine, { isNeeded: !isLoopback(host), onTrouble });
-    if (shared !== undefined) closers.push(() => shared.close());
-    const directory = shared?.directory ?? data ?? '';
-    const known = isLoopback(host) ? readTokenKeys(directory) : makeTokenKeys(directory);
-    const keys: TokenKeys | null = known === undefined ? null : followTokenKeys(directory, known, onTrouble);
+    const following = { isNeeded: !isLoopback(host), onTrouble };
+    const directory = data ?? '';
+    let keys: TokenKeys | null;
+    if (engine === undefined) keys = followTokenKeys(directory, following);
+    else {
+      const shared = await followSharedKeys(engine, following);
+      closers.push(() => shared.close());
+      keys = shared.keys;
+    }
     const solver = openPool({ threads });
     closers.push(() => solver.close());
     const common = { host, port, directory, keys, tls, insecure: isInsecure, threads, solver, gateways };

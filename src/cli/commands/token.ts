@@ -2,13 +2,20 @@
  * `tombola token --data DIR --scope SCOPE`: an access token, signed with the keys of a coordinator's data directory; and
  * `tombola token revoke ID --data DIR`: the end of one.
  */
-import { issueToken, tokenIdOf, tokenScopes } from '../../../coordinator/tokens.ts';
+import {
+  issueToken,
+  revokeTokens,
+  type TokenKeys,
+  tokenIdOf,
+  tokenScopes,
+} from '../../../coordinator/tokens.ts';
 import { misuse } from '../../core/errors.ts';
 import type { CommandContext, Outcome } from '../command-context.ts';
 import type { RawOptions } from '../option-table.ts';
 import { type NumberRule, numberOption } from '../option-values.ts';
 import { engineOptionsOf } from '../remote/engine-options.ts';
-import { withSharedKeys } from '../remote/shared-token-keys.ts';
+import { changeSharedKeys } from '../remote/shared-token-keys.ts';
+import { firstKeys, rotatedKeys } from '../remote/stored-keys.ts';
 import { makeTokenKeys, revokeTokensOf, rotateTokenKeys } from '../remote/token-keys-file.ts';
 
 const ttlHoursDefault = 168;
@@ -20,7 +27,7 @@ const hours: NumberRule = {
 
 /** Prints the token, alone on stdout. */
 export async function tokenCommand(raw: RawOptions, context: CommandContext): Promise<Outcome> {
-  const withKeys = keysOf(raw, 'make a token');
+  const place = placeOf(raw, 'make a token');
   const isRotation = raw.get('rotate') === 'true';
   const scopeText = raw.get('scope');
   const scope = tokenScopes.find((known) => known === scopeText);
@@ -29,7 +36,7 @@ export async function tokenCommand(raw: RawOptions, context: CommandContext): Pr
       `Cannot make a token${scopeText === undefined ? ' without a scope' : ` of scope ${JSON.stringify(scopeText)}`}: expected --scope ${tokenScopes.join(' | ')}`,
     );
   const ttlMs = (numberOption(raw, 'ttl-hours', hours) ?? ttlHoursDefault) * hourMs;
-  const keys = await withKeys(isRotation ? rotateTokenKeys : makeTokenKeys);
+  const keys = await (isRotation ? place.rotate() : place.make());
   if (scope === undefined) {
     context.note('The key is rotated: tokens of the last one are good for one more day.');
     return 0;
@@ -50,22 +57,45 @@ export async function revokeCommand(
   raw: RawOptions,
   context: CommandContext,
 ): Promise<Outcome> {
-  const withKeys = keysOf(raw, 'revoke a token');
+  const place = placeOf(raw, 'revoke a token');
   const id = tokenIdOf(token);
-  await withKeys((directory) => revokeTokensOf(directory, id));
+  await place.revoke(id);
   context.note(`Revoked: a coordinator that runs refuses tokens with the id ${id} within three seconds.`);
   if (context.isJson) context.print(JSON.stringify({ revoked: id }));
   return 0;
 }
 
-/** Returns how to do something in the folder of the keys, wherever these are kept. */
-function keysOf(raw: RawOptions, action: string): <T>(step: (directory: string) => T) => Promise<T> {
+/** Where keys are kept. */
+interface KeysPlace {
+  /** Returns the keys, which are made if there are none. */
+  make(): Promise<TokenKeys>;
+  rotate(): Promise<TokenKeys>;
+  /** Ends all tokens with this id. */
+  revoke(id: string): Promise<unknown>;
+}
+
+function placeOf(raw: RawOptions, action: string): KeysPlace {
   const directory = raw.get('data');
-  if (directory !== undefined) return async (step) => step(directory);
+  if (directory !== undefined)
+    return {
+      make: async () => makeTokenKeys(directory),
+      rotate: async () => rotateTokenKeys(directory),
+      revoke: async (id) => revokeTokensOf(directory, id),
+    };
   const engine = engineOptionsOf(raw);
   if (engine === undefined)
     throw misuse(
       `Cannot ${action} without keys: name the coordinator's --data DIR, or the --engine URL that several share`,
     );
-  return (step) => withSharedKeys(engine, step);
+  return {
+    make: () => changeSharedKeys(engine, (keys = firstKeys()) => keys),
+    rotate: () => changeSharedKeys(engine, (keys = firstKeys()) => rotatedKeys(keys)),
+    revoke: (id) =>
+      changeSharedKeys(engine, (keys) => {
+        if (keys !== undefined) return { ...revokeTokens(keys, id), rotatedAtMs: keys.rotatedAtMs };
+        throw misuse(
+          'Cannot revoke a token: the engine has no keys, expected the one that coordinators share',
+        );
+      }),
+  };
 }

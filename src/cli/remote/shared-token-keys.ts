@@ -1,92 +1,96 @@
-/**
- * The keys of coordinators that share an engine, in a folder of our own: it holds the keys file (token-keys-file.ts) as the engine has
- * it at the moment, so that whatever reads or changes keys need not know where they are kept.
- */
-import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+/** The keys of coordinators that share an engine: they are kept in it, and in memory. */
 import { checkEngine } from '../../../coordinator/cluster/cluster.ts';
 import { keysConflict, openSharedKeys, type SharedKeys } from '../../../coordinator/cluster/shared-keys.ts';
-import { systemErrorCode } from '../read-input-file.ts';
+import { reasonOf } from '../../../coordinator/reason-of.ts';
+import type { TokenKeys } from '../../../coordinator/tokens.ts';
+import { failure } from '../../core/errors.ts';
 import type { EngineOptions } from './engine-options.ts';
-import { keysFileName, makeTokenKeys } from './token-keys-file.ts';
+import {
+  firstKeys,
+  followingKeys,
+  keysTextOf,
+  readKeysText,
+  type StoredKeys,
+  validKeys,
+} from './stored-keys.ts';
 
-/** The folder. Whoever opens it closes it, which removes the folder. */
-export interface KeysFolder {
-  readonly directory: string;
+/** Keys that follow the engine's. Whoever opens them closes them. */
+export interface EngineKeys {
+  /** Null where the engine had none. */
+  readonly keys: TokenKeys | null;
   close(): Promise<void>;
 }
 
 /**
- * Returns a folder that follows the engine's keys, which are made first if they have to be there.
- * @throws TombolaError (misuse) when the engine cannot be relied on: before anything is written to it.
+ * Returns the engine's keys, which are made first if they have to be there. Where they cannot be read any more, they stay as they were
+ * and `onTrouble` is told why.
+ * @throws TombolaError (misuse) when the engine cannot be relied on: before anything is written to it; (failure) when they are damaged.
  */
 export async function followSharedKeys(
   options: EngineOptions,
   { isNeeded, onTrouble }: { readonly isNeeded: boolean; readonly onTrouble: (reason: string) => void },
-): Promise<KeysFolder> {
+): Promise<EngineKeys> {
   await checkEngine(options, onTrouble);
   const shared = await openSharedKeys({ ...options, onTrouble });
-  const directory = mkdtempSync(join(tmpdir(), 'tombola-keys-'));
   try {
-    if (isNeeded) await makeShared(shared, directory);
-    else writeKeys(directory, await shared.read());
-    const stop = await shared.watch((text) => writeKeys(directory, text));
+    const first = isNeeded ? await madeKeys(shared) : keysOf(await shared.read());
+    if (first === undefined) return { keys: null, close: () => shared.close() };
+    let latest = first;
+    const stop = await shared.watch((text) => {
+      try {
+        latest = keysOf(text) ?? latest;
+      } catch (error) {
+        onTrouble(reasonOf(error));
+      }
+    });
     return {
-      directory,
+      keys: followingKeys(() => validKeys(latest)),
       close: async () => {
         stop();
         await shared.close();
-        rmSync(directory, { recursive: true, force: true });
       },
     };
   } catch (error) {
     await shared.close();
-    rmSync(directory, { recursive: true, force: true });
     throw error;
   }
 }
 
-/** Lets a step read and change the engine's keys in a folder; what it has changed is in the engine when this resolves. */
-export async function withSharedKeys<T>(options: EngineOptions, step: (directory: string) => T): Promise<T> {
+/**
+ * Returns the engine's keys after a change, once they are in the engine; one that returns what it was given changes nothing.
+ * @throws TombolaError (failure) when somebody else changes them at the same time, or they are damaged.
+ */
+export async function changeSharedKeys(
+  options: EngineOptions,
+  change: (keys: StoredKeys | undefined) => StoredKeys,
+): Promise<TokenKeys> {
   const shared = await openSharedKeys(options);
-  const directory = mkdtempSync(join(tmpdir(), 'tombola-keys-'));
   try {
-    const before = await shared.read();
-    writeKeys(directory, before);
-    const result = step(directory);
-    const after = readKeys(directory);
-    if (after !== before && !(await shared.write(after))) throw keysConflict();
-    return result;
+    const before = keysOf(await shared.read());
+    const after = change(before);
+    if (after !== before && !(await shared.write(keysTextOf(after)))) throw keysConflict();
+    return validKeys(after);
   } finally {
     await shared.close();
-    rmSync(directory, { recursive: true, force: true });
   }
 }
 
 /** Of several coordinators that make the first keys at a time one is the first, and the others take its. */
-async function makeShared(shared: SharedKeys, directory: string): Promise<void> {
-  let text = await shared.read();
-  if (text === '') {
-    makeTokenKeys(directory);
-    if (await shared.write(readKeys(directory))) return;
-    text = await shared.read();
-  }
-  writeKeys(directory, text);
+async function madeKeys(shared: SharedKeys): Promise<StoredKeys | undefined> {
+  const known = keysOf(await shared.read());
+  if (known !== undefined) return known;
+  const fresh = firstKeys();
+  return (await shared.write(keysTextOf(fresh))) ? fresh : keysOf(await shared.read());
 }
 
-function readKeys(directory: string): string {
+function keysOf(text: string): StoredKeys | undefined {
+  if (text === '') return undefined;
   try {
-    return readFileSync(join(directory, keysFileName), 'utf8');
-  } catch (error) {
-    if (systemErrorCode(error) === 'ENOENT') return '';
-    throw error;
+    return readKeysText(text);
+  } catch (cause) {
+    throw failure(
+      'Cannot read the keys in the engine: they are damaged, expected those that tombola token makes; restore them, or delete them, which ends all tokens',
+      cause,
+    );
   }
-}
-
-function writeKeys(directory: string, text: string): void {
-  if (text === '') return;
-  const path = join(directory, keysFileName);
-  writeFileSync(`${path}.new`, text, { mode: 0o600 });
-  renameSync(`${path}.new`, path);
 }

@@ -1,12 +1,6 @@
 /**
- * The keys that sign a coordinator's access tokens, in its data directory:
- *
- *   keys.json   {"current": {"id", "secret"}, "previous": {"id", "secret"} | null, "rotatedAtMs": number,
- *                "revoked": [{"id", "key"}…]}
- *
- * Secrets are base64url. `revoked` has the ids of tokens and of the key that was current then; a file without it is an older one. The
- * file is for its owner alone (mode 0600). `previous` counts for a day after the rotation. A coordinator that runs looks at the file
- * every second, so neither a rotation nor a revocation needs a restart.
+ * The keys of a coordinator's access tokens in its data directory: keys.json, as stored-keys.ts has it, for its owner alone (mode
+ * 0600). A coordinator that runs looks at the file every second, so neither a rotation nor a revocation needs a restart.
  */
 import { randomBytes } from 'node:crypto';
 import {
@@ -22,39 +16,22 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
-import {
-  newTokenKey,
-  revokeTokens,
-  rotateKeys,
-  type TokenKey,
-  type TokenKeys,
-} from '../../../coordinator/tokens.ts';
+import { revokeTokens, type TokenKeys } from '../../../coordinator/tokens.ts';
 import { failure, misuse, TombolaError } from '../../core/errors.ts';
 import { makeFolder } from '../make-folder.ts';
 import { systemErrorCode } from '../read-input-file.ts';
 import { quote } from '../report/command-line.ts';
+import {
+  firstKeys,
+  followingKeys,
+  keysTextOf,
+  readKeysText,
+  rotatedKeys,
+  type StoredKeys,
+  validKeys,
+} from './stored-keys.ts';
 
-const keySchema = z.strictObject({
-  id: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/),
-  secret: z.string().regex(/^[A-Za-z0-9_-]{43,}$/),
-});
-const fileSchema = z.strictObject({
-  current: keySchema,
-  previous: keySchema.nullable(),
-  rotatedAtMs: z.number(),
-  revoked: z.array(z.strictObject({ id: keySchema.shape.id, key: keySchema.shape.id })).default([]),
-});
-
-/** What the file holds; `previous` also when its day is over. */
-interface StoredKeys extends TokenKeys {
-  readonly rotatedAtMs: number;
-}
-
-/** The file's name in its directory. */
-export const keysFileName = 'keys.json';
-/** Tokens of the previous key are accepted for so long after a rotation. */
-const graceMs = 24 * 3600 * 1000;
+const keysFileName = 'keys.json';
 /** A coordinator looks at the file at most so often. */
 const lookMs = 1000;
 
@@ -64,9 +41,7 @@ const lookMs = 1000;
  */
 export function readTokenKeys(directory: string): TokenKeys | undefined {
   const file = readKeysFile(directory);
-  if (file === undefined) return undefined;
-  const { rotatedAtMs, previous, ...keys } = file;
-  return { ...keys, previous: Date.now() < rotatedAtMs + graceMs ? previous : null };
+  return file && validKeys(file);
 }
 
 function readKeysFile(directory: string): StoredKeys | undefined {
@@ -77,15 +52,7 @@ function readKeysFile(directory: string): StoredKeys | undefined {
       throw misuse(
         `Cannot use ${path}: others may read it (mode ${(mode & 0o777).toString(8)}), expected 600; run chmod 600, and rotate the keys with: npx tombola token --rotate --data ${quote(directory)}`,
       );
-    const { current, previous, rotatedAtMs, revoked } = fileSchema.parse(
-      JSON.parse(readFileSync(path, 'utf8')),
-    );
-    return {
-      current: keyOf(current),
-      previous: previous === null ? null : keyOf(previous),
-      rotatedAtMs,
-      revoked: new Map(revoked.map(({ id, key }) => [id, key])),
-    };
+    return readKeysText(readFileSync(path, 'utf8'));
   } catch (cause) {
     if (cause instanceof TombolaError) throw cause;
     const code = systemErrorCode(cause);
@@ -101,8 +68,8 @@ function readKeysFile(directory: string): StoredKeys | undefined {
 export function makeTokenKeys(directory: string): TokenKeys {
   const known = readTokenKeys(directory);
   if (known !== undefined) return known;
-  const fresh = { current: newTokenKey(), previous: null };
-  write(directory, { ...fresh, rotatedAtMs: Date.now() }, (partial, path) => {
+  const fresh = firstKeys();
+  write(directory, fresh, (partial, path) => {
     try {
       // A link, since it does not replace what another process has made meanwhile.
       linkSync(partial, path);
@@ -116,8 +83,8 @@ export function makeTokenKeys(directory: string): TokenKeys {
 
 /** Makes a new key the current one; tokens of the last one are good for a day. */
 export function rotateTokenKeys(directory: string): TokenKeys {
-  const rotated = rotateKeys(makeTokenKeys(directory), newTokenKey());
-  write(directory, { ...rotated, rotatedAtMs: Date.now() }, renameSync);
+  const rotated = rotatedKeys(makeTokenKeys(directory));
+  write(directory, rotated, renameSync);
   return rotated;
 }
 
@@ -137,15 +104,19 @@ export function revokeTokensOf(directory: string, id: string): void {
     throw failure(`Cannot revoke the token: another process changed the keys just now; do it again`);
 }
 
-/** Returns keys that follow the file; where it cannot be read any more, they stay as they were and `onTrouble` is told why. */
+/**
+ * Returns the keys of a directory, which are made first if they have to be there, or null where there are none. They follow the file;
+ * where it cannot be read any more, they stay as they were and `onTrouble` is told why.
+ */
 export function followTokenKeys(
   directory: string,
-  first: TokenKeys,
-  onTrouble: (reason: string) => void,
-): TokenKeys {
+  { isNeeded, onTrouble }: { readonly isNeeded: boolean; readonly onTrouble: (reason: string) => void },
+): TokenKeys | null {
+  const first = isNeeded ? makeTokenKeys(directory) : readTokenKeys(directory);
+  if (first === undefined) return null;
   let keys = first;
   let lookedAt = performance.now();
-  const look = (): TokenKeys => {
+  return followingKeys(() => {
     if (performance.now() - lookedAt < lookMs) return keys;
     lookedAt = performance.now();
     try {
@@ -155,42 +126,17 @@ export function followTokenKeys(
       onTrouble(error.message);
     }
     return keys;
-  };
-  return {
-    get current() {
-      return look().current;
-    },
-    get previous() {
-      return look().previous;
-    },
-    get revoked() {
-      return look().revoked ?? new Map();
-    },
-  };
-}
-
-function keyOf({ id, secret }: z.infer<typeof keySchema>): TokenKey {
-  return { id, secret: new Uint8Array(Buffer.from(secret, 'base64url')) };
+  });
 }
 
 function write(directory: string, keys: StoredKeys, publish: (partial: string, path: string) => void): void {
-  const described = (key: TokenKey) => ({
-    id: key.id,
-    secret: Buffer.from(key.secret).toString('base64url'),
-  });
-  const text = JSON.stringify({
-    current: described(keys.current),
-    previous: keys.previous === null ? null : described(keys.previous),
-    rotatedAtMs: keys.rotatedAtMs,
-    revoked: [...(keys.revoked ?? [])].map(([id, key]) => ({ id, key })),
-  });
   const path = join(directory, keysFileName);
   const partial = `${path}.${randomBytes(6).toString('hex')}`;
   try {
     makeFolder(directory, 0o700);
     const file = openSync(partial, 'wx', 0o600);
     try {
-      writeSync(file, `${text}\n`);
+      writeSync(file, keysTextOf(keys));
       // Made by root (sudo tombola token …) it is still the coordinator's, whose directory this is.
       if (process.getuid?.() === 0) {
         const { uid, gid } = statSync(directory);
