@@ -53,6 +53,7 @@ import { JobClaims } from './job-claims.ts';
 import { JobsFollower, progressTeller } from './jobs-follower.ts';
 import { LeaseKeys } from './lease-keys.ts';
 import { Quarantines } from './quarantines.ts';
+import { startSweep } from './start-sweep.ts';
 import { WorkFeed, type WorkFeedOptions } from './work-feed.ts';
 import { ItemReader } from './work-item.ts';
 import { workPort } from './work-port.ts';
@@ -227,6 +228,7 @@ class NatsCluster implements Cluster {
     const { auditMs = workAuditMs } = this.options;
     const port = workPort({ link, engine, work, signals, auditMs, onTrouble });
     const sharing = this.sharingBy({ engine, claims, follower, signals });
+    this.closers.unshift(startSweep({ engine, cells, onTrouble }));
     this.parts = { engine, work, signals, leaseKeys, quarantines, gateways, follower, port, sharing };
   }
 

@@ -167,8 +167,16 @@ export const engineAwayRetryMs = 30_000;
 export const natsWatchRetryMsMax = 30_000;
 /** Times a blob is read whose pieces have not come to the replica that is asked. */
 export const natsObjectReadAttemptsMax = 4;
-/** Milliseconds that a blob in a shared store may wait for the job that refers to it. */
+/** Times a blob is put that somebody else puts at the same time. */
+export const natsObjectPutAttemptsMax = 4;
+/** Milliseconds that a blob in a shared store may wait for the job that refers to it, and a piece of one for the piece after it. */
 export const natsBlobGraceMs = 3_600_000;
+/** Subjects that a NATS server lists at once; a longer list comes in parts, between which what is listed may move. */
+export const natsSubjectsListedMax = 100_000;
+/** Milliseconds that it stays known that a job was removed: who is cut off from the engine for longer does not hear of it. A day. */
+export const natsRemovalKnownMs = 86_400_000;
+/** Milliseconds between two sweeps of a gateway; each takes a few requests for every job and blob. */
+export const natsSweepMs = 86_400_000;
 /** Milliseconds after which a work item that its gateway says nothing about is given to another; it says so three times in between. */
 export const workAckMs = 60_000;
 /** Milliseconds after which a gateway that has not renewed its claim on a job does not drive it any more. */

@@ -7,6 +7,7 @@ import { type KV, type KvEntry, Kvm } from '@nats-io/kv';
 import { natsWatchRetryMsMax } from '../../../src/core/limits.ts';
 import { isConflict } from './conflict.ts';
 import type { NatsLink } from './connection.ts';
+import { deleteMessage } from './streams.ts';
 
 /** A value and the revision that it came with: revisions of a bucket only grow. */
 export interface Cell {
@@ -18,6 +19,14 @@ export interface Cell {
 export interface CellChange {
   readonly value: Uint8Array | null;
   readonly revision: number;
+}
+
+/** A cell that is there no more. */
+export interface RemovedCell {
+  readonly key: string;
+  readonly revision: number;
+  /** By the servers' clock. */
+  readonly atMs: number;
 }
 
 /** A bucket of cells. Methods reject with TombolaError (failure) where the engine cannot be used; a change may have happened then. */
@@ -32,6 +41,10 @@ export interface Cells {
   /** Removes a cell, if it still has the revision where one is given; returns whether it had. */
   remove(key: string, revision?: number): Promise<boolean>;
   keys(): Promise<readonly string[]>;
+  /** Cells that were removed, as long as that is known, which costs a message each. */
+  removed(): Promise<readonly RemovedCell[]>;
+  /** Forgets that a cell was removed, unless it is there again: as if it had never been. Who watches must have heard of it before. */
+  forget(cell: RemovedCell): Promise<void>;
   /**
    * Calls back with every cell there is and with every change from then on, in order, over all reconnections.
    * Where the engine ends that, or `onChange` throws, it begins anew after a while, with every cell there is. Returns how to stop.
@@ -73,12 +86,14 @@ export async function openCells(
     },
     set: (key, value, revision) =>
       link.guard('write to', async () => {
-        try {
-          return await (revision === 0 ? kv.create(key, value) : kv.update(key, value, revision));
-        } catch (error) {
-          if (isConflict(error)) return null;
-          throw error;
-        }
+        for (let attempt = 1; ; attempt++)
+          try {
+            return await (revision === 0 ? kv.create(key, value) : kv.update(key, value, revision));
+          } catch (error) {
+            if (!isConflict(error)) throw error;
+            // That it was removed may just have been forgotten: then nobody else has set it.
+            if (revision !== 0 || attempt > 1 || (await kv.get(key)) !== null) return null;
+          }
       }),
     put: (key, value) => link.guard('write to', async () => void (await kv.put(key, value))),
     remove: (key, revision) =>
@@ -97,6 +112,17 @@ export async function openCells(
         for await (const key of await kv.keys()) keys.push(key);
         return keys;
       }),
+    removed: () =>
+      link.guard('list', async () => {
+        const removed: RemovedCell[] = [];
+        // Without values: the library knows how to, though its type does not say so.
+        const query = { key: '>', headers_only: true };
+        for await (const entry of await kv.history(query))
+          if (entry.operation !== 'PUT')
+            removed.push({ key: entry.key, revision: entry.revision, atMs: entry.created.getTime() });
+        return removed;
+      }),
+    forget: ({ revision }) => deleteMessage(link, `KV_${bucket}`, revision),
     watch: async (filter, onChange) => {
       const open = (): Promise<Changes> => link.guard('follow', () => kv.watch({ key: filter }));
       const first = await open();

@@ -13,7 +13,7 @@
  */
 import { createHash } from 'node:crypto';
 import { failure, type TombolaError } from '../../../src/core/errors.ts';
-import { jobCountMax, natsBlobGraceMs, natsWritesMax } from '../../../src/core/limits.ts';
+import { jobCountMax, natsBlobGraceMs, natsRemovalKnownMs, natsWritesMax } from '../../../src/core/limits.ts';
 import type { Engine, StoredJob } from '../engine.ts';
 import { jobKey, sealRecord } from '../record.ts';
 import { readJob } from '../record-engine.ts';
@@ -48,6 +48,11 @@ export interface NatsEngine extends Engine {
   followJobs(onChange: OnJobChange): Promise<() => void>;
   /** Resolves when who follows the jobs has been called back with what is stored of the job now. It does not wait for any commit. */
   refreshJob(job: string): Promise<void>;
+  /**
+   * Removes what commits and uploads leave that come too late or are cut short: results and objects of jobs that are gone, pieces of
+   * objects that never came to be. Forgets removals after natsRemovalKnownMs. `signal` ends it early.
+   */
+  sweep(signal: AbortSignal): Promise<void>;
   readonly objects: ObjectBlobs;
 }
 
@@ -210,6 +215,19 @@ class NatsJobs implements NatsEngine {
 
   async removeBlob(sha256: string): Promise<void> {
     await this.run(Symbol('blob'), () => this.objects.remove(sha256, this.blobGraceMs));
+  }
+
+  async sweep(signal: AbortSignal): Promise<void> {
+    const isGone = async (job: string): Promise<boolean> => (await this.storedJob(job)) === undefined;
+    await this.objects.sweep({ olderThanMs: natsBlobGraceMs, isGone, signal });
+    // A job may be submitted again at any time: results that come from here on are not looked at.
+    const end = await this.results.end();
+    for (const removed of await this.cells.removed()) {
+      const job = nameOfToken(removed.key);
+      if (signal.aborted || !(await isGone(job))) continue;
+      await this.results.sweepJob(job, end);
+      if (Date.now() - removed.atMs >= natsRemovalKnownMs) await this.cells.forget(removed);
+    }
   }
 
   async close(): Promise<void> {

@@ -10,6 +10,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { PurgeOpts } from '@nats-io/jetstream';
 import { headers } from '@nats-io/transport-node';
 import { failure } from '../../../src/core/errors.ts';
 import { natsCommitMsMax, natsInlineBytesMax } from '../../../src/core/limits.ts';
@@ -18,7 +19,7 @@ import { isConflict } from './conflict.ts';
 import type { NatsLink } from './connection.ts';
 import { jobToken, nameOfToken, tileTokens } from './names.ts';
 import type { LargeResults } from './object-blobs.ts';
-import { deleteMessage, ensureStream } from './streams.ts';
+import { deleteMessage, ensureStream, subjectsOf } from './streams.ts';
 
 /** The stream's name. */
 export const resultStreamName = 'tombola-results';
@@ -37,6 +38,10 @@ export interface ResultStream {
   tiles(job: string): Promise<ReadonlySet<string>>;
   drop(job: string, tile: string): Promise<void>;
   removeJob(job: string): Promise<void>;
+  /** Comes after all results that are there now. */
+  end(): Promise<number>;
+  /** Removes the results of a job that came before an end; large ones leave their objects behind. */
+  sweepJob(job: string, end: number): Promise<void>;
 }
 
 interface Found {
@@ -122,10 +127,7 @@ class Results implements ResultStream {
   }
 
   async tiles(job: string): Promise<ReadonlySet<string>> {
-    const info = await this.link.guard('list', () =>
-      this.link.manager.streams.info(resultStreamName, { subjects_filter: resultFilter(job) }),
-    );
-    return new Set(Object.keys(info.state.subjects ?? {}).map(tileOfSubject));
+    return new Set((await subjectsOf(this.link, resultStreamName, resultFilter(job))).map(tileOfSubject));
   }
 
   async drop(job: string, tile: string): Promise<void> {
@@ -134,10 +136,21 @@ class Results implements ResultStream {
   }
 
   async removeJob(job: string): Promise<void> {
-    await this.link.guard('write to', () =>
-      this.link.manager.streams.purge(resultStreamName, { filter: resultFilter(job) }),
-    );
+    await this.purge({ filter: resultFilter(job) });
     await this.large.removeJob(job);
+  }
+
+  async end(): Promise<number> {
+    const { state } = await this.link.guard('read', () => this.link.manager.streams.info(resultStreamName));
+    return state.last_seq + 1;
+  }
+
+  sweepJob(job: string, end: number): Promise<void> {
+    return this.purge({ filter: resultFilter(job), seq: end });
+  }
+
+  private async purge(what: PurgeOpts): Promise<void> {
+    await this.link.guard('write to', () => this.link.manager.streams.purge(resultStreamName, what));
   }
 
   /** Returns null once the message is stored, or why it is not known to be. */

@@ -40,6 +40,14 @@ export async function deleteMessage(link: NatsLink, stream: string, sequence: nu
   });
 }
 
+/** Returns the subjects that have messages. */
+export async function subjectsOf(link: NatsLink, stream: string, filter: string): Promise<readonly string[]> {
+  const { state } = await link.guard('list', () =>
+    link.manager.streams.info(stream, { subjects_filter: filter }),
+  );
+  return Object.keys(state.subjects ?? {});
+}
+
 function checkReplicas(name: string, found: number, wanted: number): void {
   if (found < wanted)
     throw misuse(

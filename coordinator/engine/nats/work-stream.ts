@@ -16,7 +16,7 @@ import { tilesInFlightMax } from '../../../src/core/limits.ts';
 import { isConflict, isConsumerMissing } from './conflict.ts';
 import type { NatsLink } from './connection.ts';
 import { jobToken, nameOfToken, tileTokens } from './names.ts';
-import { ensureStream } from './streams.ts';
+import { ensureStream, subjectsOf } from './streams.ts';
 
 /** An item that, once pulled, is ours until we say what became of it. */
 export interface Delivery {
@@ -133,11 +133,7 @@ function itemsOf(link: NatsLink): Pick<WorkStream, 'put' | 'find' | 'waiting' | 
         const nothing = (): void => undefined;
         return { tile, item, isPulled: false, isRepeated: true, done, keep: nothing, giveBack: nothing };
       }),
-    waiting: (job) =>
-      guard('list', async () => {
-        const info = await manager.streams.info(streamName, { subjects_filter: filterOf(job) });
-        return new Set(Object.keys(info.state.subjects ?? {}).map(tileOf));
-      }),
+    waiting: async (job) => new Set((await subjectsOf(link, streamName, filterOf(job))).map(tileOf)),
     pull: (job, count) => guard('pull from', () => pull(link, consumerOf(job), count)),
   };
 }
