@@ -32,8 +32,9 @@ export function proxyList(places: readonly string[]): BlockList {
 }
 
 /**
- * Returns how to tell where requests come from: the last of the addresses that they were forwarded for which is none of these proxies,
- * where the peer is one; else the peer's own, as where that address is malformed, or the proxy's own machine: limits spare ours.
+ * Returns how to tell where requests come from. Where the peer is one of these proxies, it is the last of the addresses that it names
+ * which is none of them; else, or where that is no address, it is the peer's own. A loopback address that it names is not this
+ * machine's, which limits spare, so that the peer's own counts there too.
  */
 export function clientAddressOf(proxies?: BlockList): ClientAddressOf {
   const isProxy = (address: string): boolean => proxies?.check(address, familyOf(address)) === true;
