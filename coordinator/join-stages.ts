@@ -54,6 +54,8 @@ export function ticketLayer(
 ): TicketLayer {
   const { biasTolerance, biasUnit, biasQuantum, biasBlockSize, weightUnit } = layerPlan(place);
   const exact = place.plan.mode === 'exact';
+  // A layer of zeros alone has nothing that a residual could be relative to, and needs no edge.
+  const isExactBias = biasQuantum > 0 || place.view.scale === 0;
   const { copyCounts, copyRows, masks } = sealed;
   return {
     copyCounts,
@@ -64,6 +66,6 @@ export function ticketLayer(
     constantElements: Int32Array.from(constantElements),
     weightQuantum: exact ? weightUnit : 0,
     biasQuantum,
-    biasTolerance: biasQuantum > 0 ? 0 : (biasTolerance + biasRounding(biasBlockSize)) * biasUnit,
+    biasTolerance: isExactBias ? 0 : (biasTolerance + biasRounding(biasBlockSize)) * biasUnit,
   };
 }

@@ -7,10 +7,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ExportLayer, exportNetwork } from '../../src/core/export/export-layers.ts';
 import { exportNpz } from '../../src/core/export/export-npz.ts';
 import { encodeNetwork } from '../../src/core/format/network-file.ts';
+import { readSafetensors, writeSafetensors } from '../../src/core/format/safetensors.ts';
 import { encodeTicket } from '../../src/core/format/ticket-file.ts';
 import type { PlanOptions } from '../../src/core/plan/make-plan.ts';
 import type { Ticket } from '../../src/core/ticket/ticket.ts';
 import { collect, exportBytes, inputsOf } from '../support/exported.ts';
+import { type Forgery, forgeries, nearForgeries } from '../support/forged-tickets.ts';
 import { kernelSolver, searchInProcess } from '../support/in-process-search.ts';
 import { hasNumpy, numpyBytes } from '../support/python.ts';
 import {
@@ -36,7 +38,7 @@ afterAll(() => {
 
 /** What the script says about a ticket of the sample's target. */
 function judge(
-  sample: TicketSample,
+  sample: Pick<TicketSample, 'network'>,
   ticket: Ticket,
   npz: Uint8Array | null = null,
   more: readonly string[] = [],
@@ -58,6 +60,25 @@ function judgeFiles(
   const script = testFile('numpy/check_ticket.py');
   const { status, stdout, stderr } = spawnSync('python3', [script, ...paths, ...against, ...more]);
   return { status, line: `${stdout.toString()}${stderr.toString()}` };
+}
+
+/** What the script says about each of several tickets, in one process. */
+function judgeAll(forged: readonly Pick<Forgery, 'ticket' | 'network'>[]): readonly string[] {
+  const paths = forged.map(({ ticket, network }, index) => {
+    writeFileSync(join(folder, `${index}.ticket`), encodeTicket(ticket));
+    writeFileSync(join(folder, `${index}.target`), encodeNetwork(network));
+    return join(folder, `${index}`);
+  });
+  const loop = `
+import argparse, sys
+sys.path.insert(0, sys.argv[1])
+import check_ticket
+for path in sys.argv[2:]:
+    options = argparse.Namespace(ticket=path + ".ticket", target=path + ".target", inputs=None, against=None)
+    try: print("sound:", check_ticket.Checker(options).verdict())
+    except Exception as error: print("not sound:", check_ticket.one_line(error))`;
+  const { stdout } = spawnSync('python3', ['-B', '-c', loop, testFile('numpy'), ...paths]);
+  return stdout.toString().trimEnd().split('\n');
 }
 
 /** A sample's network with a ticket of the 2L construction. */
@@ -206,6 +227,49 @@ describe.skipIf(!hasNumpy)('NumPy', () => {
       const { status, line } = judge(sample, changed);
       expect(line.replace('not sound: ', '').trimEnd()).toMatch(fault);
       expect(status).toBe(1);
+    }
+  });
+
+  it('finds tickets by hand not sound, and their neighbours sound', () => {
+    const lines = judgeAll([...forgeries(), ...nearForgeries()]);
+    const refused = lines.slice(0, forgeries().length);
+    for (const [index, { name }] of forgeries().entries())
+      expect(refused[index], name).toMatch(
+        /^not sound: \S+ \S+ \d+: (quantum|a block of|a bias (block|edge)|biases too coarse|a negative input)/,
+      );
+    for (const [index, { name }] of nearForgeries().entries())
+      expect(lines[refused.length + index], name).toMatch(/^sound: /);
+  });
+
+  it('finds a ticket with negative copies, masks for one row only, a wide tolerance, or a gain below 0 not sound', () => {
+    const sample = sampleOf(samples, 'dense ReLU');
+    const { ticket, network } = sample;
+    const [counts = new Int32Array(0)] = ticket.layers.map(({ copyCounts }) => copyCounts);
+    const [copies = 0, more = 0] = counts;
+    const odd = withLayer(ticket, 0, () => ({
+      copyCounts: withValues(counts, { 0: -1, 1: copies + more + 1 }),
+    }));
+    expect(judge(sample, odd).line).toMatch(/^not sound: source layer 2: copies that do not add up$/m);
+    const gains = ticket.source.layers.map((layer, k) => (k < 2 ? { ...layer, gain: -layer.gain } : layer));
+    const turned = { ...ticket, source: { ...ticket.source, layers: gains } };
+    expect(judge(sample, turned).line).toMatch(/^not sound: a gain that no source has$/m);
+    for (const epsilon of [0, 1, 2])
+      expect(judge(sample, { ...ticket, epsilon }).line).toMatch(/^not sound: a tolerance that the mode/m);
+    const { tensors, metadata } = readSafetensors(encodeTicket(ticket));
+    const masks = tensors.get('source.3.masks');
+    const [, bytes = 0] = masks?.shape ?? [];
+    const paths = ['ticket', 'target'].map((name) => join(folder, `${name}.safetensors`));
+    writeFileSync(paths[1] ?? '', encodeNetwork(network));
+    for (const [shape, line] of [
+      [[1, bytes], /^not sound: source layer 3: shape$/m],
+      [[bytes], /^not sound: source.3.masks: another type or shape/m],
+    ] as const) {
+      const part = { dtype: 'U8', shape, data: masks?.data.subarray(0, bytes) ?? new Uint8Array(0) } as const;
+      writeFileSync(
+        paths[0] ?? '',
+        writeSafetensors(new Map([...tensors, ['source.3.masks', part]]), metadata),
+      );
+      expect(judgeFiles(paths).line).toMatch(line);
     }
   });
 

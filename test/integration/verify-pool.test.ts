@@ -3,6 +3,7 @@ import { openVerifyPool, type VerifyPool } from '../../coordinator/verify-pool.t
 import type { Ticket } from '../../src/core/ticket/ticket.ts';
 import { ticketContext } from '../../src/core/verify/layer-context.ts';
 import { localCheck, neuronsOfCopies, verifyTicket } from '../../src/core/verify/verify-ticket.ts';
+import { forgeries } from '../support/forged-tickets.ts';
 import { denseTarget, type SmallTicket, smallTicket, spatialTarget } from '../support/small-tickets.ts';
 
 const cases: readonly SmallTicket[] = [
@@ -58,6 +59,14 @@ describe.each([1, 2])('verification on %d threads', (threads) => {
       });
     },
   );
+
+  it('refuses tickets by hand as one thread does', async () => {
+    for (const { ticket, network, sha256, fault } of forgeries()) {
+      const pool = openVerifyPool({ ticket, network, threads });
+      expect((await verifyTicket(ticket, { network, sha256 }, pool.check)).fault).toMatch(fault);
+      await pool.close();
+    }
+  });
 
   it('finds the fault that one thread finds', async () => {
     for (const { ticket, network, sha256 } of cases) {

@@ -82,6 +82,11 @@ const networks: readonly (readonly [string, Network])[] = [
     'zero weights in the middle',
     chain(5, denseLayer(5, 4, [relu]), scaled(denseLayer(4, 3, [relu]), 0, 1), denseLayer(3, 2)),
   ],
+  [
+    'zero weights and small biases in the last layer',
+    chain(5, denseLayer(5, 4, [relu]), scaled(denseLayer(4, 3), 0, 1e-4)),
+  ],
+  ['zero weights and large biases', chain(5, scaled(denseLayer(5, 3), 0, 1e4))],
   ['nothing but zeros', chain(5, scaled(denseLayer(5, 4, [relu]), 0), scaled(denseLayer(4, 3), 0))],
   ['no biases', chain(5, scaled(denseLayer(5, 4, [relu]), 1, 0), scaled(denseLayer(4, 3), 1, 0))],
   ['a neuron nothing reads', unread(plain, 2)],

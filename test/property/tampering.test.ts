@@ -2,9 +2,13 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { TombolaError } from '../../src/core/errors.ts';
 import { readSafetensors, writeSafetensors } from '../../src/core/format/safetensors.ts';
+import type { Tensor } from '../../src/core/format/tensor.ts';
 import { decodeTicket, encodeTicket } from '../../src/core/format/ticket-file.ts';
 import type { Ticket } from '../../src/core/ticket/ticket.ts';
-import { verifyTicket } from '../../src/core/verify/verify-ticket.ts';
+import { openFastVerifier } from '../../src/core/verify/fast/fast-verifier.ts';
+import { ticketContext } from '../../src/core/verify/layer-context.ts';
+import { localCheck, verifyTicket } from '../../src/core/verify/verify-ticket.ts';
+import { type Forgery, forgeries, nearForgeries } from '../support/forged-tickets.ts';
 import { IndependentCheck } from '../support/independent-check.ts';
 import { mutate, seededNumbers } from '../support/mutants.ts';
 import {
@@ -102,6 +106,64 @@ describe.each(sampleNames)('a ticket of %s', (name) => {
   });
 });
 
+/** What the readable verifier, the fast one and the independent checker say. */
+async function faultsOf({
+  ticket,
+  network,
+  sha256,
+}: Omit<Forgery, 'name' | 'fault'>): Promise<(string | null)[]> {
+  const target = { network, sha256 };
+  const fast = localCheck(ticketContext(ticket, network), openFastVerifier());
+  return [
+    (await verifyTicket(ticket, target)).fault,
+    (await verifyTicket(ticket, target, fast)).fault,
+    new IndependentCheck(ticket, network).fault(),
+  ];
+}
+
+describe('a ticket by hand', () => {
+  it.each(forgeries().map((forged) => [forged.name, forged] as const))(
+    'is refused: %s',
+    async (_, forged) => {
+      const [readable, fast, independent] = await faultsOf(forged);
+      expect(readable).toMatch(forged.fault);
+      expect(fast).toBe(readable);
+      expect(independent).not.toBeNull();
+    },
+  );
+
+  it.each(nearForgeries().map((near) => [near.name, near] as const))('is accepted: %s', async (_, near) => {
+    expect(await faultsOf(near)).toEqual([null, null, null]);
+  });
+});
+
+describe('an exact ticket', () => {
+  it.each(['exact dense', 'exact convolution'])(
+    'of %s is refused with a quantum next to the one that the target has, though all else fits it',
+    async (name) => {
+      const { ticket, network, sha256 } = sampleOf(samples, name);
+      for (const factor of [1 + 1e-9, 1 - 1e-9, 1 + 1e-11])
+        for (const index of ticket.layers.keys()) {
+          const gains = ticket.source.layers.map((layer, k) =>
+            k === index + 1 ? { ...layer, gain: layer.gain * factor } : layer,
+          );
+          const changed = withLayer(
+            { ...ticket, source: { ...ticket.source, layers: gains } },
+            index,
+            ({ weightQuantum, biasQuantum }) => ({
+              weightQuantum: weightQuantum * factor,
+              biasQuantum: biasQuantum * factor,
+            }),
+          );
+          const [readable, fast, independent] = await faultsOf({ ticket: changed, network, sha256 });
+          expect(readable).toMatch(new RegExp(`^source layer ${index + 2}: the quantum is`));
+          expect(fast).toBe(readable);
+          expect(independent).not.toBeNull();
+        }
+    },
+  );
+});
+
 /** Everything of a ticket but the claims that may be loosened or tightened without making it unsound. */
 function essence({ epsilon: _e, inputRange: _i, rule: _r, layers, source, ...rest }: Ticket): unknown {
   return {
@@ -129,6 +191,37 @@ describe('a damaged ticket file', () => {
       expect(refused).toBeGreaterThan(100);
     },
   );
+});
+
+describe('a ticket file', () => {
+  it('with a tensor missing, of another type or shape, or one too many is not read, and the tensor is named', () => {
+    const { tensors, metadata } = readSafetensors(sampleOf(samples, 'padded convolution').bytes);
+    const reading = (name: string, tensor: Tensor | undefined): (() => unknown) => {
+      const changed = new Map(tensors);
+      if (tensor === undefined) changed.delete(name);
+      else changed.set(name, tensor);
+      return () => decodeTicket(writeSafetensors(changed, metadata));
+    };
+    for (const [name, tensor] of tensors) {
+      const named = `Cannot read the ticket: tensor ${name} is`;
+      const { dtype, shape, data } = tensor;
+      expect(reading(name, tensor)).not.toThrow();
+      expect(reading(name, undefined)).toThrow(`${named} missing, expected ${dtype} [`);
+      for (const other of [
+        { dtype: dtype === 'U8' ? 'I8' : 'F32', shape, data },
+        { dtype: 'U8', shape: [data.length], data },
+        { dtype, shape: [1, ...shape], data },
+        { dtype, shape: [...shape, 1], data },
+      ] as const)
+        expect(reading(name, other)).toThrow(`${named} ${other.dtype} [${other.shape.join(', ')}], expected`);
+      if (dtype === 'U8')
+        for (const turned of [[...shape].reverse(), [1, data.length], [data.length, 1]])
+          expect(reading(name, { dtype, shape: turned, data })).toThrow(`${named} U8 [${turned.join(', ')}]`);
+    }
+    const stray: Tensor = { dtype: 'U8', shape: [0], data: new Uint8Array(0) };
+    for (const name of ['source.0.masks', 'source.9.masks', 'source.3.inputs', 'weights'])
+      expect(reading(name, stray)).toThrow(`Cannot read the ticket: it has a tensor ${name}, expected`);
+  });
 });
 
 /** Numbers that break careless arithmetic: allocations, products, comparisons. */

@@ -36,6 +36,8 @@ export class IndependentCheck {
 
   /** Returns what is wrong with any row, or null. */
   fault(): string | null {
+    const claim = this.claimFault();
+    if (claim !== null) return claim;
     const { signGroups, inputs } = this.ticket.univariate;
     const negative = [...inputs].findIndex((input, row) => input >= 0 && this.weight(0, row, input) < 0n);
     if (
@@ -52,11 +54,40 @@ export class IndependentCheck {
     return null;
   }
 
+  /** Returns which block is too long, which edge stands for two bits, or which claim is wider than the target allows. */
+  private claimFault(): string | null {
+    const { univariate, mode, epsilon, inputRange, layers } = this.ticket;
+    const low = this.network.inputSteps.reduce(
+      (lowest, step) => applyStep(step, Float64Array.of(lowest), [1, 1, 1]).values[0] ?? lowest,
+      inputRange[0],
+    );
+    if (univariate.signGroups === 'positive' && low < 0) return `inputs from ${low}`;
+    for (const [index, { biasElements, biasTolerance, biasQuantum }] of layers.entries()) {
+      const long = this.groups(index).find(({ columns }) => columns.length > 40);
+      if (long !== undefined || biasElements.length > 4096) return `layer ${index}, a block too long`;
+      if (new Set(biasElements).size !== biasElements.length) return `layer ${index}, an edge twice`;
+      const scale = this.scale(index);
+      const widest = mode === 'tolerance' ? epsilon * scale : scale / (this.half - 1) / 2;
+      if (Math.max(biasTolerance, biasQuantum) > widest * (1 + 1e-12))
+        return `layer ${index}, its biases too coarse`;
+    }
+    return null;
+  }
+
+  /** Largest |weight| of a target layer, or |bias| if there is no weight but 0. */
+  private scale(index: number): number {
+    const { weights, bias } = this.linear(index);
+    const largest = (values: Float64Array): number =>
+      values.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
+    return largest(weights) || largest(bias);
+  }
+
   /** Returns which block of one copy of target layer `index` is out of tolerance, or null. */
   rowFault(index: number, copy: number): string | null {
     const layer = this.layer(index);
     const neuron = this.neuronOf(layer, copy);
     const row = layer.copyRows[copy] ?? -1;
+    let size = 0;
     const sums = this.emptySums(index);
     let kept = 0n;
     let bias = 0;
@@ -64,8 +95,11 @@ export class IndependentCheck {
       const block = sums.get(edge.block) ?? { sum: 0n, weight: edge.weight };
       sums.set(edge.block, block);
       if (!this.isKept(layer, copy, bit)) return;
-      if (edge.weight < 0) bias += this.biasTerm(index, row, edge.element);
-      else {
+      if (edge.weight < 0) {
+        const term = this.biasTerm(index, row, edge.element);
+        bias += term;
+        size += Math.abs(term);
+      } else {
         const value = this.weight(index + 1, row, edge.element);
         kept += value;
         block.sum += value * edge.multiplier;
@@ -74,8 +108,10 @@ export class IndependentCheck {
     for (const [block, { sum, weight }] of sums)
       if (weight >= 0 && !this.weightFits(index, neuron * this.rowLength(index) + weight, sum))
         return `layer ${index}, row ${row}, ${block}`;
-    if (index === 0) bias += (this.slopes().intercept * Number(kept) * this.gain(1)) / this.half;
-    return this.biasFits(index, neuron, bias) ? null : `layer ${index}, row ${row}, bias`;
+    const intercept = index === 0 ? (this.slopes().intercept * Number(kept) * this.gain(1)) / this.half : 0;
+    return this.biasFits(index, neuron, { found: bias + intercept, size: size + Math.abs(intercept) })
+      ? null
+      : `layer ${index}, row ${row}, bias`;
   }
 
   /** Every block of a row, those without samples too. */
@@ -94,22 +130,22 @@ export class IndependentCheck {
   private weightFits(index: number, position: number, sum: bigint): boolean {
     const { weights } = this.linear(index);
     const target = weights[position] ?? Number.NaN;
-    const largest = weights.reduce((max, weight) => Math.max(max, Math.abs(weight)), 0);
     const scale =
       index === 0
         ? (this.gain(1) * this.gain(0) * this.slope()) / this.half ** 2
         : this.gain(index + 1) / this.half;
     if (this.ticket.mode === 'tolerance')
-      return Math.abs(Number(sum) * scale - target) <= this.ticket.epsilon * (largest || 1) * (1 + 1e-9);
-    const quantum = largest === 0 ? 1 : largest / (this.half - 1);
-    return Math.abs(scale / quantum - 1) < 1e-11 && sum === BigInt(Math.round(target / quantum));
+      return Math.abs(Number(sum) * scale - target) <= this.ticket.epsilon * this.scale(index) * (1 + 1e-9);
+    const quantum = this.scale(index) / (this.half - 1) || 1;
+    return Math.abs(scale / quantum - 1) < 4e-12 && sum === BigInt(Math.round(target / quantum));
   }
 
-  private biasFits(index: number, neuron: number, found: number): boolean {
+  /** @param size the sum of sizes of what `found` is the sum of. */
+  private biasFits(index: number, neuron: number, { found, size }: { found: number; size: number }): boolean {
     const { biasQuantum, biasTolerance } = this.layer(index);
     const bias = this.linear(index).bias[neuron] ?? Number.NaN;
     const target = biasQuantum > 0 ? Math.round(bias / biasQuantum) * biasQuantum : bias;
-    return Math.abs(found - target) <= biasTolerance + 1e-9 * Math.max(1, Math.abs(target));
+    return Math.abs(found - target) <= biasTolerance + 1e-12 * (size + Math.abs(target));
   }
 
   private biasTerm(index: number, row: number, element: number): number {

@@ -286,6 +286,18 @@ describe('the verifier', () => {
     );
   });
 
+  it('refuses a source of more numbers in a layer than float64 has places for', async () => {
+    const sample = sampleOf(samples, 'dense ReLU');
+    const [first] = sample.ticket.source.layers;
+    if (first === undefined) throw new Error('a source has layers');
+    for (const cols of [2 ** 53 - 1, Math.ceil(2 ** 53 / first.rows)])
+      expect(await faultOf(sample, withSourceLayer(sample.ticket, 0, { cols }))).toBe(
+        `source layer 1 has ${first.rows} × ${cols} × 1 weights, expected fewer than 2^53`,
+      );
+    const below = withSourceLayer(sample.ticket, 0, { cols: Math.floor(2 ** 53 / first.rows) - 1 });
+    expect(await faultOf(sample, below)).toMatch(/^source layer 1 has another shape/);
+  });
+
   it('does not let huge constants blur a bias residual', async () => {
     const sample = sampleOf(samples, 'dense ReLU');
     for (const biasGain of [1e300, 1e308])

@@ -46,7 +46,7 @@ function layerStatistics(
   { epsilon, mode }: Pick<Ticket, 'epsilon' | 'mode'>,
 ): BlockStatistics {
   const { layout, view } = context;
-  const allowed = epsilon * (view.weightMax || 1);
+  const allowed = epsilon * (view.scale || 1);
   const neurons = neuronsOfCopies(layer);
   const rows = Math.min(rowsMax, neurons.length);
   const bits = new Int32Array(8 * layout.rowBytes);

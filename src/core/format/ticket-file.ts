@@ -14,7 +14,7 @@
  *   digests       {tensor name: hex SHA-256 of its bytes, …}
  *
  * Every number of the source follows from this: source/source-network.ts says how, in NumPy too.
- * Tensors, with λ the 1-based source layer (λ = 1 is univariate, λ = ℓ+1 stands for target layer ℓ; in the 2L construction every odd λ
+ * Tensors, these and no others, with λ the 1-based source layer (λ = 1 is univariate, λ = ℓ+1 stands for target layer ℓ; in the 2L construction every odd λ
  * is univariate, and λ = 2ℓ stands for target layer ℓ):
  *
  *   source.1.inputs             I32 [rows]                the input each row keeps, −1 for none; for λ = 3, 5, … its col·taps + tap
@@ -165,12 +165,12 @@ export function isTicket(bytes: Uint8Array): boolean {
 export function decodeTicket(bytes: Uint8Array): DecodedTicket {
   const { metadata, tensors } = readSafetensors(bytes);
   const described = parseMetadata(metadata.get(metadataKey));
-  const read = (name: string): Tensor => {
-    const tensor = tensors.get(name);
-    if (tensor === undefined) throw failure(`Cannot read the ticket: it has no tensor ${name}`);
-    return tensor;
+  const read = new Set<string>();
+  const tensorOf = (name: string): Tensor | undefined => {
+    read.add(name);
+    return tensors.get(name);
   };
-  const integers = (name: string): Int32Array => toInt32Array(read(name), name);
+  const integers = (name: string): Int32Array => readVector(tensorOf(name), name);
   const { source, univariate, deeperUnivariates = [], layers, digests, format: _, ...claims } = described;
   const construction = constructionOf({ deeperUnivariates });
   const ticket: Ticket = {
@@ -183,18 +183,44 @@ export function decodeTicket(bytes: Uint8Array): DecodedTicket {
     })),
     layers: layers.map((layer, index): TicketLayer => {
       const prefix = `source.${sourceLayerOf(construction, index) + 1}`;
+      const copyRows = integers(`${prefix}.copy_rows`);
       return {
         ...layer,
         copyCounts: integers(`${prefix}.copy_counts`),
-        copyRows: integers(`${prefix}.copy_rows`),
-        masks: read(`${prefix}.masks`).data,
+        copyRows,
+        masks: readMasks(tensorOf(`${prefix}.masks`), { name: `${prefix}.masks`, copies: copyRows.length }),
         biasElements: integers(`${prefix}.bias_elements`),
         constantElements: integers(`${prefix}.constant_elements`),
       };
     }),
   };
+  const stray = [...tensors.keys()].find((name) => !read.has(name));
+  if (stray !== undefined)
+    throw failure(
+      `Cannot read the ticket: it has a tensor ${stray}, expected those of its source layers alone`,
+    );
   const changed = [...tensors].filter(([name, tensor]) => digests[name] !== digest(tensor));
   return { ticket, changedTensors: changed.map(([name]) => name) };
+}
+
+function readVector(tensor: Tensor | undefined, name: string): Int32Array {
+  if (tensor?.dtype !== 'I32' || tensor.shape.length !== 1) throw oddTensor(tensor, name, 'I32 [count]');
+  return toInt32Array(tensor, name);
+}
+
+/** The bytes of a row follow from the ticket's other parts: verify/ticket-structure.ts. */
+function readMasks(
+  tensor: Tensor | undefined,
+  { name, copies }: { name: string; copies: number },
+): Uint8Array {
+  if (tensor?.dtype !== 'U8' || tensor.shape.length !== 2 || tensor.shape[0] !== copies)
+    throw oddTensor(tensor, name, `U8 [${copies}, bytes]`);
+  return tensor.data;
+}
+
+function oddTensor(tensor: Tensor | undefined, name: string, expected: string): Error {
+  const found = tensor === undefined ? 'missing' : `${tensor.dtype} [${tensor.shape.join(', ')}]`;
+  return failure(`Cannot read the ticket: tensor ${name} is ${found}, expected ${expected}`);
 }
 
 function parseMetadata(text: string | undefined): z.infer<typeof metadataSchema> {

@@ -107,7 +107,7 @@ function noBias(question: BiasQuestion, biasGain: number, spread: Spread): BiasP
  * and biases of about 1 spread them; elsewhere a saturating φ has nothing to give beyond its range.
  */
 function chooseBiasGain(question: BiasQuestion, reach: number): number {
-  const wanted = Math.max(reach, (question.view.weightMax || 1) / 4) / question.gain;
+  const wanted = Math.max(reach, (question.view.scale || 1) / 4) / question.gain;
   if (isQuantised(question)) return Math.min(wanted, quantisedGainMax(question));
   if (question.activations.every(isPositivelyHomogeneous)) return wanted;
   const atRest = question.activations.reduce((value, activation) => activate(activation, value), 0);
@@ -116,7 +116,7 @@ function chooseBiasGain(question: BiasQuestion, reach: number): number {
 
 /** The gain whose biases come in steps of half a weight quantum, the coarsest that verification accepts; more constants do the rest. */
 function quantisedGainMax({ view, gain, gridBits }: BiasQuestion): number {
-  return (weightQuantum(view.weightMax, gridBits) * 2 ** (2 * (gridBits - 1))) / (2 * gain);
+  return (weightQuantum(view.scale, gridBits) * 2 ** (2 * (gridBits - 1))) / (2 * gain);
 }
 
 interface Spread {

@@ -5,7 +5,7 @@
  * position, so that one copy of a channel serves all its positions; any other dense layer has one tap. In all three cases
  * weight (j, i, t) is element (j·channels + i)·taps + t of the layer's weights.
  */
-import type { Convolution, Layer, Network } from '../network/network.ts';
+import type { Convolution, Layer, Linear, Network } from '../network/network.ts';
 import { networkShapes, type Shape, stepShape, tapCount, windowPositions } from '../network/shapes.ts';
 
 /** One target layer, ready for the construction. */
@@ -28,6 +28,8 @@ export interface LayerView {
   readonly weightMax: number;
   /** The largest |bias|. */
   readonly biasMax: number;
+  /** See {@link layerScale}. */
+  readonly scale: number;
   /** Tells per input channel whether any weight reads it; shape [channels]. */
   readonly usedChannels: Uint8Array;
 }
@@ -61,6 +63,7 @@ function viewOf(layer: Layer, input: Shape): LayerView {
     linearSize: convolution ? windowPositions(size, convolution) : [1, 1],
     weightMax: absMax(linear.weights),
     biasMax: absMax(linear.bias),
+    scale: layerScale(linear),
     usedChannels: channelsInUse(linear.weights, { channels, taps }),
   };
 }
@@ -74,6 +77,14 @@ function shapeBeforeFlatten(linear: Shape, layer: Layer): Shape {
   return layer.steps
     .filter((step) => step.kind !== 'flatten')
     .reduce<Shape>((shape, step) => stepShape(shape, step, `layer ${layer.name}`), linear);
+}
+
+/**
+ * Returns what the tolerance and the quantum of a layer are relative to: its largest |weight| (mathematics.md §2); where no weight
+ * differs from 0 the largest |bias| (ours: a target k times as large has a ticket k times as large), and 0 where no bias does either.
+ */
+export function layerScale({ weights, bias }: Pick<Linear, 'weights' | 'bias'>): number {
+  return absMax(weights) || absMax(bias);
 }
 
 /** Returns the largest |value|, 0 for none. */

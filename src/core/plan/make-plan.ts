@@ -176,12 +176,12 @@ function chooseLayerBlock(setting: Setting, index: number, solver: Solver): Prom
 /** Plain samples: unit gain/2^(b−1). The target is rounded to the grid, which the tolerance makes room for. */
 function plainSpec(setting: Setting, index: number, option: BlockOption): Omit<ProbeSpec, 'trials'> {
   const { mode, gridBits } = setting.options;
-  const { weightMax } = viewAt(setting, index);
+  const { scale } = viewAt(setting, index);
   const exact = mode === 'exact';
   const weightUnit = exact
-    ? weightQuantum(weightMax, gridBits)
-    : (option.gainFactor * (weightMax || 1)) / 2 ** (gridBits - 1);
-  const tolerance = exact ? 0 : Math.floor((setting.epsilon * (weightMax || 1)) / weightUnit - 0.5);
+    ? weightQuantum(scale, gridBits)
+    : (option.gainFactor * (scale || 1)) / 2 ** (gridBits - 1);
+  const tolerance = exact ? 0 : Math.floor((setting.epsilon * (scale || 1)) / weightUnit - 0.5);
   return { blockSize: option.blockSize, weightUnit, tolerance, sampleShift: 0, univariate: null };
 }
 
@@ -192,10 +192,10 @@ function univariateSpec(setting: Setting, option: BlockOption): Omit<ProbeSpec, 
   const exact = mode === 'exact';
   const sampleShift = gridBits <= exactGridBitsMax ? 0 : gridBits - 1;
   const weightUnit = exact
-    ? weightQuantum(view.weightMax, gridBits)
-    : (option.gainFactor * (view.weightMax || 1) * 2 ** sampleShift) / 2 ** (2 * (gridBits - 1));
+    ? weightQuantum(view.scale, gridBits)
+    : (option.gainFactor * (view.scale || 1) * 2 ** sampleShift) / 2 ** (2 * (gridBits - 1));
   const rounding = 0.5 + (sampleShift > 0 ? option.blockSize / 2 : 0);
-  const tolerance = exact ? 0 : Math.floor((setting.epsilon * (view.weightMax || 1)) / weightUnit - rounding);
+  const tolerance = exact ? 0 : Math.floor((setting.epsilon * (view.scale || 1)) / weightUnit - rounding);
   const univariate = { preferredShare: preferredShare(setting, view.channels), channels: view.channels };
   return { blockSize: option.blockSize, weightUnit, tolerance, sampleShift, univariate };
 }
@@ -258,9 +258,9 @@ function stepActivations(setting: Setting, index: number): Activation[] {
 
 /** In the target's units. Exact mode: biases that cannot be quantised are solved to a small part of a quantum. */
 function biasTolerance(setting: Setting, index: number): number {
-  const { weightMax } = viewAt(setting, index);
-  if (setting.options.mode === 'tolerance') return setting.epsilon * (weightMax || 1);
-  return weightQuantum(weightMax, setting.options.gridBits) / (index === 0 ? 2 : 512);
+  const { scale } = viewAt(setting, index);
+  if (setting.options.mode === 'tolerance') return setting.epsilon * (scale || 1);
+  return weightQuantum(scale, setting.options.gridBits) / (index === 0 ? 2 : 512);
 }
 
 /** d·gain·√(kept edges · E v²): the spread of the intercept over rows, v uniform up to a little selection. */

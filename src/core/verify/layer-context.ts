@@ -12,7 +12,7 @@ import {
   deeperConstants,
   univariateConstants,
 } from '../plan/constants.ts';
-import { type LayerView, layerViews } from '../plan/layer-view.ts';
+import { type LayerView, layerScale, layerViews } from '../plan/layer-view.ts';
 import { groupSlope } from '../plan/plan.ts';
 import { constructionOf, type Stage, type StageNetwork, stagesOf } from '../plan/stage.ts';
 import { SourceLayerReader, wholeSourceLayer } from '../source/source-network.ts';
@@ -63,6 +63,8 @@ export interface TicketContext {
   readonly ticket: Ticket;
   readonly network: StageNetwork;
   readonly views: readonly LayerView[];
+  /** Scales of the stage's layers in the target as it is (plan/layer-view.ts): `views` are of the quantised one in exact mode. */
+  readonly targetScales: readonly number[];
   /** Intervals of what the target's layers read and give, by input channel and neuron of the stage. */
   readonly intervals: readonly LayerIntervals[];
   readonly stage: Stage;
@@ -73,6 +75,7 @@ export interface TicketContext {
 interface WholeContext {
   readonly ticket: Ticket;
   readonly stages: readonly Stage[];
+  readonly targetScales: readonly number[];
   readonly intervals: readonly LayerIntervals[];
 }
 
@@ -80,7 +83,9 @@ interface WholeContext {
 export function ticketContext(ticket: Ticket, target: Network): TicketContext {
   const network = referenceNetwork(target, ticket);
   const stages = stagesOf(network, constructionOf(ticket));
-  return contextOf({ ticket, stages, intervals: networkIntervals(network, ticket.inputRange) }, 0);
+  const targetScales = target.layers.map(({ linear }) => layerScale(linear));
+  const intervals = networkIntervals(network, ticket.inputRange);
+  return contextOf({ ticket, stages, targetScales, intervals }, 0);
 }
 
 /** Returns the context of another stage of the same ticket. The stages before it must have been found sound. */
@@ -102,6 +107,7 @@ function contextOf(whole: WholeContext, index: number): TicketContext {
     ticket: ticketStage(whole.ticket, stage),
     network,
     views: layerViews(network),
+    targetScales: whole.targetScales.slice(firstLayer, firstLayer + network.layers.length),
     intervals,
     stage,
     whole,

@@ -19,9 +19,12 @@ export function referenceNetwork(network: Network, ticket: Ticket): Network {
   return { ...network, layers };
 }
 
-/** Returns the quantum that spans a layer's weights with b-bit integers: weightMax / (2^(b−1) − 1), 1 for an all-zero layer. */
-export function weightQuantum(weightMax: number, gridBits: number): number {
-  return weightMax === 0 ? 1 : weightMax / (2 ** (gridBits - 1) - 1);
+/**
+ * Returns the quantum that spans a layer of the target with b-bit integers: scale / (2^(b−1) − 1), 1 where there is nothing to span.
+ * @param scale of the layer before it is quantised (plan/layer-view.ts).
+ */
+export function weightQuantum(scale: number, gridBits: number): number {
+  return scale === 0 ? 1 : scale / (2 ** (gridBits - 1) - 1);
 }
 
 function roundTo(values: Float64Array, quantum: number): Float64Array {

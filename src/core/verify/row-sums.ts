@@ -2,7 +2,9 @@
  * The weight blocks of one row of a ticket layer: exact sums, residuals, and what residuals and the errors behind kept edges can do
  * to the row. This is the readable way and the authority; fast/ticket-rows.ts gives the same numbers, bit for bit.
  *
- * Integer sums are exact: |u·v| ≤ 2^46, at most 40 terms, stays below 2^53.
+ * Integer sums are exact in float64, in whatever order: grid integers have at most 24 bits, |u|, |v| ≤ 2^23, so |u·v| ≤ 2^46, and
+ * every part of a sum of 40 samples stays below 40 · 2^46 < 2^52. ticket-structure.ts refuses longer blocks (exactBlockSizeMax).
+ * Σ v over all kept edges of a row stays below 2^53 up to 2^30 edges; a row's edges are the elements of one typed array.
  */
 import { keptBits, ownBiasElement } from '../ticket/layout.ts';
 import type { Ticket, TicketLayer } from '../ticket/ticket.ts';
@@ -58,7 +60,7 @@ const comparisonSlack = 1e-9;
 
 /** Returns the largest |residual| of a weight that a layer of a ticket may have, in the target's units. */
 export function residualTolerance(ticket: Ticket, { view }: LayerContext): number {
-  return ticket.epsilon * (view.weightMax || 1) * (1 + comparisonSlack);
+  return ticket.epsilon * view.scale * (1 + comparisonSlack);
 }
 
 /** Sums rows of one layer, bit by bit. */

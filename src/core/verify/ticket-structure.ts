@@ -2,7 +2,7 @@
  * The structural half of verification: a ticket's shapes, rows and claims, before any residual is computed.
  * Each function returns what is wrong, in one line, or null.
  */
-import { sourceRowsMax } from '../limits.ts';
+import { exactBlockSizeMax, longBlockSizeMax, sourceRowsMax } from '../limits.ts';
 import { linearisation } from '../network/activation.ts';
 import { stepsInterval } from '../network/intervals.ts';
 import type { Network } from '../network/network.ts';
@@ -32,6 +32,17 @@ export function ticketFault(ticket: Ticket, target: Network, targetSha256: strin
     return `the tolerance is ${ticket.epsilon}, which ${ticket.mode} mode does not have`;
   if (!(ticket.inputRange[0] <= ticket.inputRange[1]))
     return `the input range [${ticket.inputRange.join(', ')}] is empty`;
+  return sourceFault(ticket);
+}
+
+/** Bounds what verification holds in memory, and the places of random numbers: float64 tells those below 2^53 apart. */
+function sourceFault({ source }: Ticket): string | null {
+  for (const [index, { rows, cols, taps }] of source.layers.entries()) {
+    const where = `source layer ${index + 1}`;
+    if (rows > sourceRowsMax) return `${where} has ${rows} rows, expected at most ${sourceRowsMax}`;
+    if (!Number.isSafeInteger(rows * cols * taps))
+      return `${where} has ${rows} × ${cols} × ${taps} weights, expected fewer than 2^53`;
+  }
   return null;
 }
 
@@ -98,8 +109,6 @@ function shapesFault(ticket: Ticket, views: readonly LayerView[]): string | null
     const where = `source layer ${wholeSourceLayer(ticket.source, index + 2)}`;
     if (layer === undefined || before === undefined || layer.cols !== before.rows || layer.taps !== view.taps)
       return `${where} has another shape than rows × ${before?.rows} × ${view.taps}`;
-    if (layer.rows > sourceRowsMax)
-      return `${where} has ${layer.rows} rows, expected at most ${sourceRowsMax}`;
   }
   return null;
 }
@@ -148,7 +157,13 @@ function masksFault({ ticket, views }: TicketContext, index: number): string | n
   if (layer === undefined || view === undefined) return 'no such layer';
   if (layer.ownBias && ticket.source.biasInit === 'zero')
     return 'rows keep their biases, but the source has none';
-  const { rowBytes, elements } = layerLayout(ticket, index, view);
+  const { rowBytes, elements, blockStarts } = layerLayout(ticket, index, view);
+  const weightBlocks = blockStarts.subarray(0, -1);
+  const long = weightBlocks.findIndex(
+    (start, block) => start - (weightBlocks[block - 1] ?? 0) > exactBlockSizeMax,
+  );
+  if (long >= 0)
+    return `a block of ${(weightBlocks[long] ?? 0) - (weightBlocks[long - 1] ?? 0)} samples, expected at most ${exactBlockSizeMax}`;
   if (layer.masks.length !== rowBytes * layer.copyRows.length)
     return `${layer.masks.length} bytes of masks, expected ${layer.copyRows.length} rows of ${rowBytes}`;
   const spare = rowBytes * 8 - elements.length;
@@ -161,6 +176,8 @@ function masksFault({ ticket, views }: TicketContext, index: number): string | n
 function biasFault(context: TicketContext, index: number): string | null {
   const layer = context.ticket.layers[index];
   if (layer === undefined) return 'no such layer';
+  if (layer.biasElements.length > longBlockSizeMax)
+    return `a bias block of ${layer.biasElements.length} edges, expected at most ${longBlockSizeMax}`;
   const edges = new Set(edgesInto(context, index).map(({ element }) => element));
   const wrong = layer.biasElements.find((element) => !edges.has(element));
   if (wrong !== undefined) return `the bias block reads edge ${wrong}, which is no constant`;
@@ -174,23 +191,26 @@ function biasFault(context: TicketContext, index: number): string | null {
     : null;
 }
 
-/** The claims that loosen the check must be honest: quanta that span the grid, tolerances no wider than ε. */
+/**
+ * The claims that loosen the check must be honest: tolerances no wider than ε, quanta that span the grid. Both are measured by the target
+ * as it is: the quantised one is the ticket's own making.
+ */
 function claimsFault(context: TicketContext, index: number): string | null {
-  const { ticket, views } = context;
+  const { ticket, targetScales } = context;
   const layer = ticket.layers[index];
-  const view = views[index];
-  if (layer === undefined || view === undefined) return 'no such layer';
+  const scale = targetScales[index];
+  if (layer === undefined || scale === undefined) return 'no such layer';
   if (ticket.mode === 'tolerance') {
-    const allowed = ticket.epsilon * (view.weightMax || 1) * (1 + equalWithin);
+    const allowed = ticket.epsilon * scale * (1 + equalWithin);
     return layer.weightQuantum === 0 && layer.biasQuantum === 0 && layer.biasTolerance <= allowed
       ? null
       : `the bias tolerance ${layer.biasTolerance} is wider than ${allowed}`;
   }
-  const quantum = weightQuantum(view.weightMax, ticket.source.gridBits);
-  if (!isClose(layer.weightQuantum, quantum))
-    return `the quantum is ${layer.weightQuantum}, expected ${quantum}`;
-  if (Math.max(layer.biasTolerance, layer.biasQuantum) > quantum / 2)
-    return `the biases are coarser than half a quantum: ${Math.max(layer.biasTolerance, layer.biasQuantum)}, expected at most ${quantum / 2}`;
+  const quantum = weightQuantum(scale, ticket.source.gridBits);
+  if (layer.weightQuantum !== quantum) return `the quantum is ${layer.weightQuantum}, expected ${quantum}`;
+  const coarsest = scale === 0 ? 0 : quantum / 2;
+  if (Math.max(layer.biasTolerance, layer.biasQuantum) > coarsest)
+    return `the biases are coarser than half a quantum: ${Math.max(layer.biasTolerance, layer.biasQuantum)}, expected at most ${coarsest}`;
   const { sampleScale } = layerContext(context, index);
   return isClose(sampleScale, layer.weightQuantum)
     ? null

@@ -66,8 +66,8 @@ export function verifyRows(subject: RowsSubject, range: RowRange, fast?: FastVer
 }
 
 /**
- * Rounding of a bias in float64 relative to the sum of its terms' sizes: 4,096 terms err by less than 5e-13 of it. Used only up to
- * a small part of the tolerance, or of the quantum, so that huge terms that cancel cannot hide a residual.
+ * Rounding of a bias in float64 relative to the sum of its terms' sizes: longBlockSizeMax edges (ticket-structure.ts refuses more), the
+ * row's own bias, intercept and target err by less than 4,100 · 2^-53 < 5e-13 of it. Used only up to a small part of the tolerance, or of the quantum, so that huge terms that cancel cannot hide a residual.
  */
 const biasSlack = 1e-12;
 
