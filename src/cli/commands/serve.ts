@@ -53,33 +53,7 @@ export async function serveCommand(raw: RawOptions, context: CommandContext): Pr
 
 /** Starts a coordinator; whoever does closes it. */
 export async function startCoordinator(raw: RawOptions): Promise<StartedCoordinator> {
-  const engine = engineOptionsOf(raw);
-  const data = raw.get('data');
-  if (data === undefined && engine === undefined)
-    throw misuse(
-      'Cannot serve without a place for jobs and results: name it with --data DIR, or share one with --engine nats://HOST',
-    );
-  if (data !== undefined && engine !== undefined)
-    throw misuse(
-      'Cannot use --data with --engine: jobs, results and keys are kept in the engine; leave one out',
-    );
-  const host = raw.get('host') ?? '127.0.0.1';
-  const port = numberOption(raw, 'port', wholeNumber(0, 65_535)) ?? portDefault;
-  const tls = readTls(raw);
-  const { threads } = parseSharedOptions(raw);
-  const isInsecure = raw.get('insecure') === 'true';
-  if (!isLoopback(host) && tls === null && !isInsecure)
-    throw misuse(
-      `Cannot listen on ${host} without encryption: tokens could be read on the way; give --cert and --key, or --insecure if the network is your own`,
-    );
-  const reachable = (url: string): string => gatewayUrl(url, { insecure: isInsecure });
-  const gateways = raw.get('gateway')?.split(',').map(reachable) ?? [];
-  const proxyPlaces = raw.get('proxy')?.split(',');
-  const proxies = proxyPlaces && proxyList(proxyPlaces);
-  const advertised = raw.get('advertise');
-  const advertise = advertised === undefined ? undefined : reachable(advertised);
-  const tileSeconds = numberOption(raw, 'tile-seconds', numberFrom(tileSecondsMin, tileSecondsMax));
-  const hasVolunteers = raw.get('volunteers') === 'true';
+  const { engine, data, host, tls, threads, isInsecure, advertise, hasVolunteers, ...rest } = parseServe(raw);
   // Whoever reads the log may leave; the coordinator stays.
   process.stderr.on('error', () => undefined);
   const writeLog = (line: string): void => {
@@ -104,14 +78,12 @@ export async function startCoordinator(raw: RawOptions): Promise<StartedCoordina
     }
     const solver = openPool({ threads });
     closers.push(() => solver.close());
-    const common = { host, port, directory, keys, tls, insecure: isInsecure, threads, solver, gateways };
+    const common = { ...rest, host, directory, keys, tls, insecure: isInsecure, threads, solver };
     const coordinator = await serve({
       ...common,
       build: kernelDigest,
-      proxies,
       writeLog,
       volunteers: hasVolunteers,
-      tileSize: { kind: 'seconds', seconds: tileSeconds ?? tileSecondsDefault },
       ...(engine === undefined ? {} : { cluster: engine }),
       ...(advertise === undefined ? {} : { advertise }),
     });
@@ -135,6 +107,46 @@ export async function startCoordinator(raw: RawOptions): Promise<StartedCoordina
     await close();
     throw error;
   }
+}
+
+/** What the options say, before anything is opened. @throws TombolaError (misuse) where that cannot be. */
+function parseServe(raw: RawOptions) {
+  const engine = engineOptionsOf(raw);
+  const data = raw.get('data');
+  if (data === undefined && engine === undefined)
+    throw misuse(
+      'Cannot serve without a place for jobs and results: name it with --data DIR, or share one with --engine nats://HOST',
+    );
+  if (data !== undefined && engine !== undefined)
+    throw misuse(
+      'Cannot use --data with --engine: jobs, results and keys are kept in the engine; leave one out',
+    );
+  const host = raw.get('host') ?? '127.0.0.1';
+  const tls = readTls(raw);
+  const { threads } = parseSharedOptions(raw);
+  const isInsecure = raw.get('insecure') === 'true';
+  if (!isLoopback(host) && tls === null && !isInsecure)
+    throw misuse(
+      `Cannot listen on ${host} without encryption: tokens could be read on the way; give --cert and --key, or --insecure if the network is your own`,
+    );
+  const reachable = (url: string): string => gatewayUrl(url, { insecure: isInsecure });
+  const proxyPlaces = raw.get('proxy')?.split(',');
+  const advertised = raw.get('advertise');
+  const seconds = numberOption(raw, 'tile-seconds', numberFrom(tileSecondsMin, tileSecondsMax));
+  return {
+    engine,
+    data,
+    host,
+    port: numberOption(raw, 'port', wholeNumber(0, 65_535)) ?? portDefault,
+    tls,
+    threads,
+    isInsecure,
+    gateways: raw.get('gateway')?.split(',').map(reachable) ?? [],
+    proxies: proxyPlaces && proxyList(proxyPlaces),
+    advertise: advertised === undefined ? undefined : reachable(advertised),
+    tileSize: { kind: 'seconds', seconds: seconds ?? tileSecondsDefault } as const,
+    hasVolunteers: raw.get('volunteers') === 'true',
+  };
 }
 
 function greeting(
