@@ -11,7 +11,7 @@ const fileSchema = z.record(z.string(), z.union([scalar, z.boolean(), z.array(sc
 
 /**
  * Returns the options of a config file.
- * @throws TombolaError (misuse) when it is missing or holds an unknown key, (failure) when it is no YAML.
+ * @throws TombolaError (misuse) when it is missing, is no YAML or holds an unknown key.
  */
 export function readConfigFile(path: string): RawOptions {
   const parsed = fileSchema.safeParse(readYamlFile(path, 'config file'));

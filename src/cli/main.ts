@@ -22,7 +22,13 @@ async function run(args: readonly string[]): Promise<number> {
   // Our bug, in something that nobody waits for: a ledger that breaks, for one. Nothing can be relied on from here.
   process.on('uncaughtException', (error) => process.exit(explain(error, args)));
   // A reader such as `head` may leave early; what it did not want need not be written.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+  process.stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {
+    if (code === 'EPIPE') process.exit(exitCodes.done);
+    say(
+      `Cannot print the result: ${code === 'ENOSPC' ? 'the disk is full' : message}; check where the output goes`,
+    );
+    process.exit(exitCodes.failed);
+  });
   let code: number = exitCodes.done;
   const program = tombolaProgram(
     {

@@ -7,6 +7,7 @@ import type { Network } from '../core/network/network.ts';
 import { type LayerView, layerViews } from '../core/plan/layer-view.ts';
 import type { Plan, UnivariatePlan } from '../core/plan/plan.ts';
 import { expectedRows, neuronsWithRows } from '../core/plan/predicted-misses.ts';
+import { weightQuantum } from '../core/verify/quantise.ts';
 import type { ProbeTimes } from './timed-solver.ts';
 
 /** The cost of one target layer. */
@@ -72,10 +73,13 @@ function layerEstimate(place: LayerPlace, secondsPerBlock: number | null): Layer
   const blocksPerWeight = univariateBefore(plan, index)?.signGroups === 'both' ? 2 : 1;
   const size = view.channels * view.taps;
   const { copies: copiesWanted, misses } = expectedRows(plan, views, index);
+  // In exact mode a weight that is rounded to 0 has no block.
+  const quantum = plan.mode === 'exact' ? weightQuantum(view.weightMax, plan.source.gridBits) : 0;
+  const inGrid = (weight: number): number => (quantum === 0 ? weight : Math.round(weight / quantum));
   let blocks = 0;
   for (const neuron of neuronsWithRows(plan, views, index)) {
     const weights = view.weights.subarray(neuron * size, (neuron + 1) * size);
-    const nonzero = weights.reduce((count, weight) => count + (weight === 0 ? 0 : 1), 0);
+    const nonzero = weights.reduce((count, weight) => count + (inGrid(weight) === 0 ? 0 : 1), 0);
     blocks += layer.copies * (nonzero * blocksPerWeight + 1);
   }
   const tries = copiesWanted === 0 ? 1 : 1 + misses / copiesWanted;

@@ -1,12 +1,12 @@
 /** YAML, and so JSON too, from files that people wrote. */
 import { parse } from 'yaml';
-import { failure } from '../core/errors.ts';
+import { misuse } from '../core/errors.ts';
 import { readInputFile } from './read-input-file.ts';
 
 /**
  * Returns what is in a YAML file, {} where it is empty; `what` is for messages: "config file". Whole numbers come as bigint, so that a
  * seed keeps all its 64 bits.
- * @throws TombolaError (misuse) when the file cannot be read, (failure) when it is no YAML.
+ * @throws TombolaError (misuse) when the file is not there or is no YAML, (failure) when it cannot be read.
  */
 export function readYamlFile(path: string, what: string): unknown {
   const text = new TextDecoder().decode(readInputFile(path, what));
@@ -14,6 +14,6 @@ export function readYamlFile(path: string, what: string): unknown {
     return parse(text, { intAsBigInt: true, maxAliasCount: 0 }) ?? {};
   } catch (cause) {
     const [line = ''] = (cause instanceof Error ? cause.message : String(cause)).split('\n');
-    throw failure(`Cannot read ${what} ${path}: ${line.replace(/:$/, '')}`, cause);
+    throw misuse(`Cannot read ${what} ${path}: ${line.replace(/:$/, '')}`, cause);
   }
 }

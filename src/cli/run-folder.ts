@@ -24,6 +24,7 @@ import { dirname, join } from 'node:path';
 import { failure, misuse, TombolaError } from '../core/errors.ts';
 import { makeFolder } from './make-folder.ts';
 import { systemErrorCode } from './read-input-file.ts';
+import { fromHere, quote } from './report/command-line.ts';
 
 /** Names of the files in a run folder. */
 export const runFiles = {
@@ -40,19 +41,26 @@ export const runFiles = {
 /** Default folders of runs with one name on one day: more than anybody starts. */
 const foldersPerDayMax = 10_000;
 
+/** Characters of a run's name that its default folder has: at most 4 bytes each, of the 255 that file systems allow. */
+const folderNameLengthMax = 50;
+
 /**
  * Makes a run folder and returns its path: `out`, which must be new or empty, or a new one runs/<date>_<name>.
  * @throws TombolaError (misuse) when `out` has contents or cannot be made.
  */
 export function createRunFolder(
   out: string | undefined,
-  run: { readonly name: string; readonly date: Date },
+  run: { readonly name: string; readonly date: Date; readonly action: 'search' | 'fetch' },
 ): string {
   if (out === undefined) return createDefaultFolder(run);
-  if (filesIn(out).length === 0) return out;
-  throw misuse(
-    `Cannot search into ${out}: the folder is not empty, expected a new one; to go on with it use --resume ${out}`,
-  );
+  const files = filesIn(out);
+  if (files.length === 0) return out;
+  const isInterrupted = files.includes(runFiles.config) && !files.includes(runFiles.ticket);
+  const advice =
+    run.action === 'search' && isInterrupted
+      ? `to go on with the run in it use npx tombola search --resume ${quote(fromHere(out))}`
+      : 'name another --out';
+  throw misuse(`Cannot ${run.action} into ${out}: the folder is not empty, expected a new one; ${advice}`);
 }
 
 /**
@@ -81,7 +89,8 @@ function filesIn(folder: string): string[] {
 }
 
 function createDefaultFolder({ name, date }: { readonly name: string; readonly date: Date }): string {
-  const stem = join('runs', `${localDay(date)}_${name.replace(/[^\p{L}\p{N}._-]+/gu, '-')}`);
+  const short = [...name.replace(/[^\p{L}\p{N}._-]+/gu, '-')].slice(0, folderNameLengthMax).join('');
+  const stem = join('runs', `${localDay(date)}_${short}`);
   openFolder(dirname(stem));
   for (let count = 1; count <= foldersPerDayMax; count++) {
     const path = count === 1 ? stem : `${stem}-${count}`;
@@ -187,6 +196,7 @@ function folderError(path: string, cause: unknown, option = '--out'): unknown {
     EACCES: 'permission denied',
     EPERM: 'permission denied',
     EROFS: 'the disk is read-only',
+    ENAMETOOLONG: 'its name is too long',
   };
   return misuse(
     `Cannot make the folder ${path}: ${reasons[code] ?? code}, expected a folder of your own; name another ${option}`,

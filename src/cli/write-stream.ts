@@ -1,7 +1,7 @@
 /**
  * Writes files chunk by chunk, for what is too large to be in memory. A file gets its name when it is complete.
  */
-import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { failure, misuse } from '../core/errors.ts';
 import { systemErrorCode } from './read-input-file.ts';
@@ -26,6 +26,27 @@ export interface WriteOptions {
 const chunksPerTurn = 16;
 
 /**
+ * Refuses a file whose writing would replace one that the work is read from, whatever may be replaced.
+ * @param inputs path of each, by what it is.
+ * @throws TombolaError (misuse) when it is one of them.
+ */
+export function checkNoInput(path: string, inputs: Readonly<Record<string, string>>): void {
+  for (const [what, input] of Object.entries(inputs))
+    if (isSameFile(path, input) || isSameFile(partialOf(path), input))
+      throw misuse(`Cannot write ${path}: the ${what} ${input} would be lost; name another --out`);
+}
+
+/** Links and the spelling of a path do not hide a file. */
+function isSameFile(one: string, other: string): boolean {
+  const [a, b] = [one, other].map((path) => statSync(path, { bigint: true, throwIfNoEntry: false }));
+  return a !== undefined && b !== undefined && a.dev === b.dev && a.ino === b.ino;
+}
+
+function partialOf(path: string): string {
+  return `${path}.partial`;
+}
+
+/**
  * Refuses a file that is there, unless it may be replaced: to be asked before the work begins.
  * @throws TombolaError (misuse) when the file is there.
  */
@@ -40,7 +61,7 @@ export function checkFree(path: string, force: boolean): void {
  * @throws the signal's reason when it aborts; no part of a file stays behind then.
  */
 export async function writeStreams(files: readonly StreamedFile[], options: WriteOptions): Promise<number[]> {
-  const partials = files.map(({ path }) => `${path}.partial`);
+  const partials = files.map(({ path }) => partialOf(path));
   const sizes: number[] = [];
   try {
     let before = 0;
@@ -95,6 +116,10 @@ function writeError(path: string, cause: unknown): unknown {
     return failure(`Cannot write ${path}: the disk is full; make room or name another --out`, cause);
   if (code === 'ENOENT' || code === 'ENOTDIR')
     return misuse(`Cannot write ${path}: there is no such folder; name another --out`, cause);
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS')
+    return failure(`Cannot write ${path}: no permission to write there; name another --out`, cause);
+  if (code === 'ENAMETOOLONG')
+    return misuse(`Cannot write ${path}: the name is too long; name another --out`, cause);
   if (code === 'EISDIR') return misuse(`Cannot write ${path}: it is a folder; name a file with --out`, cause);
   return failure(`Cannot write ${path}: ${code}; check the folder and its disk`, cause);
 }

@@ -153,7 +153,7 @@ describe('toInput', () => {
     ['a scale of 0', { ...noScaling, scale: 0 }, 0, /by 0/],
     ['a std of 0', { ...noScaling, std: 0 }, 0, /std of 0/],
     ['a mean that is no number', { ...noScaling, mean: Number.NaN }, 0, /mean NaN/],
-    ['means for other channels', { ...noScaling, mean: [0, 0] }, 0, /2 numbers for mean, expected 1 or 1/],
+    ['means for other channels', { ...noScaling, mean: [0, 0] }, 0, /2 numbers for mean, expected 1$/],
   ])('refuses %s', (_, scaling, index, message) => {
     const set = readDataSet({ imagesName: 'i', images });
     expect(() => toInput(set, scaling, index)).toThrow(message);

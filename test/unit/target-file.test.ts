@@ -22,7 +22,12 @@ const plain = writeSafetensors(new Map([['w', float32Tensor([1, 1], Float32Array
 describe('importTarget', () => {
   it.skipIf(!hasTargets)('gives the same network from PyTorch, from ONNX and from our own file', () => {
     const read = (name: string) =>
-      importTarget({ name, bytes: readFileSync(new URL(name, targets)), readSibling, activation: relu });
+      importTarget({
+        name,
+        bytes: readFileSync(new URL(name, targets)),
+        readSibling,
+        activation: name.endsWith('.pt') ? relu : undefined,
+      });
     const torch = read('mlp-300-100-relu.pt');
     const onnx = read('mlp-300-100-relu.onnx');
     expect(torch.layers.map(({ name, linear }) => [name, linear.outputs, linear.inputs])).toEqual([
@@ -93,6 +98,14 @@ describe('importTarget', () => {
     const read = (): unknown => importTarget({ name, bytes, readSibling });
     expect(read).toThrow(TombolaError);
     expect(read).toThrow(expect.objectContaining({ kind, message: expect.stringMatching(message) }));
+  });
+
+  it('refuses an activation that the file has already', () => {
+    const bytes = encodeNetwork(
+      importTarget({ name: 'a.pt', bytes: stateDict, readSibling, activation: relu }),
+    );
+    const read = (): unknown => importTarget({ name: 'a.safetensors', bytes, readSibling, activation: relu });
+    expect(read).toThrow(/^Cannot use --activation for this target: .*leave it out \(in a\.safetensors\)$/);
   });
 
   it('refuses a description that is no UTF-8', () => {

@@ -1,8 +1,18 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { writeStreams } from '../../src/cli/write-stream.ts';
+import { checkNoInput, writeStreams } from '../../src/cli/write-stream.ts';
 
 let folder = '';
 beforeEach(() => {
@@ -60,4 +70,26 @@ it('a place where nothing can be written is named in one line', async () => {
   const file = { path, chunks: [Uint8Array.of(1)] };
   await expect(writeStreams([file], options)).rejects.toThrow(/no such folder; name another --out$/);
   expect(existsSync(path)).toBe(false);
+});
+
+it.skipIf(process.getuid?.() === 0)('a folder without permission is told in words', async () => {
+  const place = join(folder, 'closed');
+  mkdirSync(place);
+  chmodSync(place, 0o500);
+  const file = { path: join(place, 'a'), chunks: [Uint8Array.of(1)] };
+  await expect(writeStreams([file], options)).rejects.toThrow(
+    /: no permission to write there; name another --out$/,
+  );
+});
+
+it('no file is written over one that is read, whatever it is called', () => {
+  const target = join(folder, 'model');
+  writeFileSync(target, 'mine');
+  symlinkSync(target, join(folder, 'link'));
+  symlinkSync(target, join(folder, 'other.partial'));
+  for (const path of [target, join(folder, '.', 'model'), join(folder, 'link'), join(folder, 'other')])
+    expect(() => checkNoInput(path, { target })).toThrow(
+      /^Cannot write .*: the target .* would be lost; name/,
+    );
+  expect(() => checkNoInput(join(folder, 'new'), { target, ticket: join(folder, 'absent') })).not.toThrow();
 });

@@ -26,11 +26,11 @@ export function gatewayUrl(text: string, { insecure }: Pick<WebSocketOptions, 'i
   const isSecure = url?.protocol === 'wss:' || url?.protocol === 'https:';
   if (url === undefined || (!isPlain && !isSecure) || url.username !== '' || url.password !== '')
     throw misuse(
-      `Cannot connect to ${url === undefined ? text.slice(0, 200) : `${url.protocol}//${url.host}`}: expected a URL like wss://host:port, without a password; tokens are given by --token`,
+      `Cannot connect to ${url === undefined ? text.slice(0, 200) : `${url.protocol}//${url.host}`}: expected a URL like https://host:port, without a password; tokens are given by --token`,
     );
   if (isPlain && !insecure && !isLoopbackName(url.hostname))
     throw misuse(
-      `Cannot connect to ${url.host} without encryption: expected wss://; give --insecure if the network is your own`,
+      `Cannot connect to ${url.host} without encryption: expected https://; give --insecure if the network is your own`,
     );
   url.protocol = isSecure ? 'wss:' : 'ws:';
   if (url.pathname === '/') url.pathname = '/ws';

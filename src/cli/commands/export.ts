@@ -21,7 +21,7 @@ import type { RawOptions } from '../option-table.ts';
 import { readInputFile } from '../read-input-file.ts';
 import { textList } from '../report/text-table.ts';
 import { parseSharedOptions } from '../search-options.ts';
-import { checkFree, type StreamedFile, writeStreams } from '../write-stream.ts';
+import { checkFree, checkNoInput, type StreamedFile, writeStreams } from '../write-stream.ts';
 
 const formats = ['torch', 'onnx', 'npz', 'safetensors', 'target'] as const;
 type Format = (typeof formats)[number];
@@ -44,7 +44,10 @@ export async function exportCommand(
   const { format, targetPath, out } = parseExport(ticketPath, raw);
   const { threads, activation } = parseSharedOptions(raw);
   const force = raw.get('force') === 'true';
-  for (const path of format === 'onnx' ? [out, dataPath(out)] : [out]) checkFree(path, force);
+  for (const path of format === 'onnx' ? [out, dataPath(out)] : [out]) {
+    checkNoInput(path, { ticket: ticketPath, target: targetPath });
+    checkFree(path, force);
+  }
   const bytes = readInputFile(ticketPath, 'ticket');
   const target = loadTarget(targetPath, activation?.value);
   const decoded = decodeTicket(bytes);

@@ -32,6 +32,8 @@ export async function fetchCommand(job: string, raw: RawOptions, context: Comman
   const shared = parseSharedOptions(raw);
   const given = raw.get('target');
   const local = given === undefined ? null : loadTarget(given, shared.activation?.value);
+  if (given === undefined && shared.activation !== null)
+    throw misuse('Cannot use --activation without --target: what was submitted says its own; leave it out');
   const view = await client.job(job);
   if (view.state !== 'done') throw failure(whyNoTicket(view, client.url));
   const { request } = view;
@@ -52,7 +54,7 @@ export async function fetchCommand(job: string, raw: RawOptions, context: Comman
     );
   const data = shared.data === null ? null : loadData(shared.data, shared.scaling, target.network);
   if (data !== null) checkRange(data.inputs, options.plan.inputRange);
-  const folder = createRunFolder(raw.get('out'), { name, date: new Date() });
+  const folder = createRunFolder(raw.get('out'), { name, date: new Date(), action: 'fetch' });
   if (networkFile !== null) writeDurably(folder, targetFileName, networkFile);
   const placed = networkFile === null ? target : { ...target, path: join(folder, targetFileName) };
   writeRunConfig(folder, placed, options);

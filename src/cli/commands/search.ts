@@ -70,6 +70,7 @@ export async function searchIntoNewFolder(
   const folder = createRunFolder(raw.get('out'), {
     name: options.name ?? search.target.name,
     date: new Date(),
+    action: 'search',
   });
   noteAssumedRange(options, context);
   writeRunConfig(folder, search.target, options);

@@ -200,14 +200,15 @@ export class CoordinatorClient {
 
   private unreachable(error: unknown): UnreachableError {
     const { url } = this;
-    const port = this.connection.url.port;
+    const { port, protocol } = this.connection.url;
     const start = `start one with: npx tombola serve${port === '' ? '' : ` --port ${port}`} --data DIR`;
+    const broken = `the connection broke; ${protocol === 'http:' ? 'is it https? Else ' : ''}see whether it still runs`;
     const advice: Readonly<Record<string, string>> = {
       ECONNREFUSED: `nobody listens there; check the URL, or ${start}`,
       ENOTFOUND: 'there is no machine of that name; check the URL',
       EAI_AGAIN: 'its name cannot be resolved now; check the network',
-      ECONNRESET: 'the connection broke; see whether it still runs',
-      UND_ERR_SOCKET: 'the connection broke; see whether it still runs',
+      ECONNRESET: broken,
+      UND_ERR_SOCKET: broken,
       TimeoutError: 'no answer in time; see whether it still runs',
     };
     const code = codeOf(error);

@@ -30,10 +30,11 @@ export function exportCommand(
   return `npx tombola export ${paths}${named} --format ${format} --out ${quote(out)}`;
 }
 
-/** Returns a path as one would type it in this folder, where that is shorter. */
+/** Returns a path as one would type it in this folder, where that is shorter; it does not begin like an option. */
 export function fromHere(path: string): string {
   const short = relative(process.cwd(), path);
-  return short !== '' && short.length < path.length ? short : path;
+  const typed = short !== '' && short.length < path.length ? short : path;
+  return typed.startsWith('-') ? `./${typed}` : typed;
 }
 
 /** Returns a word that a POSIX shell reads back as it is. */

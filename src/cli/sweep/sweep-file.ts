@@ -89,7 +89,7 @@ const fileSchema = z.strictObject({
 
 /**
  * Returns the sweep of a file.
- * @throws TombolaError (misuse) when it is missing or a key of it cannot be used, (failure) when it is no YAML.
+ * @throws TombolaError (misuse) when it is missing, is no YAML or a key of it cannot be used.
  */
 export function readSweepFile(path: string): SweepSpec {
   const value = readYamlFile(path, 'sweep file');

@@ -93,7 +93,7 @@ function perChannel(value: number | readonly number[], channels: number, what: s
   const list = typeof value === 'number' ? Array.from({ length: channels }, () => value) : value;
   if (list.length !== channels)
     throw misuse(
-      `Cannot scale the data set: ${list.length} numbers for ${what}, expected 1 or ${channels}, one per channel`,
+      `Cannot scale the data set: ${list.length} numbers for ${what}, expected 1${channels === 1 ? '' : ` or ${channels}, one per channel`}`,
     );
   if (!list.every(Number.isFinite))
     throw misuse(`Cannot scale the data set: ${what} ${list.join()}, expected finite numbers`);

@@ -52,11 +52,25 @@ function importByFormat(file: TargetFile): Network {
   const { bytes, name, activation } = file;
   const ending = /\.[^./\\]*$/.exec(name)?.[0].toLowerCase();
   if (bytes.length === 0) throw failure('Cannot import target: the file is empty');
+  const isStateDict =
+    ending === '.pt' ||
+    ending === '.pth' ||
+    (ending !== '.onnx' && ending !== '.safetensors' && isPytorch(bytes));
+  if (isStateDict) return importStateDict(readPytorch(bytes), { activation });
+  const network = importDescribed(file, ending);
+  if (activation !== undefined)
+    throw misuse(
+      'Cannot use --activation for this target: its own are in its file, expected none; leave it out',
+    );
+  return network;
+}
+
+/** Imports a file that says what is computed with its weights. */
+function importDescribed(file: TargetFile, ending: string | undefined): Network {
+  const { bytes } = file;
   if (ending === '.onnx') return importOnnx(bytes, (sibling) => demandSibling(file, sibling));
-  if (ending === '.safetensors') return importSafetensors(bytes, readDescription(file));
-  if (ending === '.pt' || ending === '.pth' || isPytorch(bytes))
-    return importStateDict(readPytorch(bytes), { activation });
-  if (isSafetensors(bytes)) return importSafetensors(bytes, readDescription(file));
+  if (ending === '.safetensors' || isSafetensors(bytes))
+    return importSafetensors(bytes, readDescription(file));
   throw failure(
     'Cannot import target: unknown format, expected .onnx, .pt or .pth (a PyTorch state dict) or .safetensors',
   );
