@@ -49,6 +49,16 @@ async function faultOf({ sha256 }: Searched, network: Network, ticket: Ticket): 
 }
 
 describe('the 2L construction', () => {
+  it('gives a target the same ticket whether or not it says where nothing happens', async () => {
+    const network = networkOf(relu);
+    const identity = { kind: 'activation', activation: { kind: 'identity' } } as const;
+    const layers = network.layers.map((layer) => ({ ...layer, steps: [identity, ...layer.steps] }));
+    const [plain, other] = [await search(network, {}), await search({ ...network, layers }, {})];
+    expect(other.sha256).toBe(plain.sha256);
+    expect(other.bytes).toEqual(plain.bytes);
+    expect(await faultOf(plain, { ...network, layers }, plain.ticket)).toBeNull();
+  });
+
   it('gives small networks of every operator tickets that verify and stay within their certificate, or says why not', async () => {
     let tickets = 0;
     await fc.assert(

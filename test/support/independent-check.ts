@@ -334,7 +334,7 @@ export class IndependentCheck {
 
   private activation(): Parameters<typeof activate>[0] {
     for (const step of this.network.layers[0]?.steps ?? [])
-      if (step.kind === 'activation') return step.activation;
+      if (step.kind === 'activation' && step.activation.kind !== 'identity') return step.activation;
     return { kind: 'identity' };
   }
 

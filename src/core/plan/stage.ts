@@ -85,11 +85,15 @@ export function stagesOf(network: Network, construction: ConstructionKind): Stag
   });
 }
 
-/** The activation behind a layer; behind one that has none, that of the last one before it: the source has no other. */
+/**
+ * The first activation behind a layer; behind one that has none, that of the last one before it: the source has no other. The identity is
+ * none: the target's digest leaves it out (format/network-file.ts), and a ticket is for all targets of its digest.
+ */
 function activationOf(network: Network, index: number): Activation {
   const ofLayer = network.layers
     .slice(0, index + 1)
-    .map(({ steps }) => steps.find((step) => step.kind === 'activation')?.activation);
+    .map(({ steps }) => steps.flatMap((step) => (step.kind === 'activation' ? [step.activation] : [])))
+    .map((activations) => activations.find(({ kind }) => kind !== 'identity'));
   return ofLayer.findLast((activation) => activation !== undefined) ?? { kind: 'identity' };
 }
 
