@@ -108,6 +108,50 @@ describe('a plan', () => {
     await expect(refused).rejects.toThrow(/^Cannot plan [^\n]*$/);
   });
 
+  it.each<[Partial<PlanOptions>, RegExp]>([
+    [{ epsilon: 1e-6 }, /; expected a larger --epsilon$/],
+    [{ epsilon: 1e-6, biasInit: 'zero' }, /; expected a larger --epsilon or --bias-init uniform$/],
+    [{ epsilon: 1e-6, construction: '2L' }, /; expected a larger --epsilon$/],
+  ])(
+    'refuses biases that rounding alone spoils before a single block is probed: %o',
+    async (options, message) => {
+      let probes = 0;
+      const counting: Solver = {
+        concurrency: 1,
+        solve: (problem, tile) => {
+          probes++;
+          return solver.solve(problem, tile);
+        },
+      };
+      const refused = makePlan(network, { ...defaultOptions, ...options }, counting);
+      await expect(refused).rejects.toThrow(
+        /^Cannot plan the biases of layer dense: rounding \d+ samples costs /,
+      );
+      await expect(refused).rejects.toThrow(message);
+      expect(probes).toBe(0);
+      await makePlan(network, { ...defaultOptions, ...options, epsilon: 0.05 }, counting);
+      expect(probes).toBeGreaterThan(0);
+    },
+  );
+
+  it.each<[string, Partial<PlanOptions>, RegExp]>([
+    ['finer grid than the finest', { epsilon: 1e-300 }, /expected a larger --epsilon$/],
+    [
+      'a larger tolerance of an exact search',
+      { mode: 'exact', gridBits: 12, copies: 2 },
+      /expected fewer --grid-bits or more --copies$/,
+    ],
+  ])('names no %s as a way out', async (_, options, message) => {
+    const unbiased = {
+      ...network,
+      layers: network.layers.map((layer) => ({
+        ...layer,
+        linear: { ...layer.linear, bias: layer.linear.bias.map(() => 0) },
+      })),
+    };
+    await expect(makePlan(unbiased, { ...defaultOptions, ...options }, solver)).rejects.toThrow(message);
+  });
+
   it.each<Partial<PlanOptions>>([
     { seed: 0n },
     { seed: (1n << 64n) - 1n },

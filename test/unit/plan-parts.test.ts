@@ -2,7 +2,6 @@
 import { describe, expect, it } from 'vitest';
 import { activate, linearisation } from '../../src/core/network/activation.ts';
 import type { Layer, Network } from '../../src/core/network/network.ts';
-import { type BiasQuestion, biasRounding, planBias } from '../../src/core/plan/bias-plan.ts';
 import { chooseFirstGain } from '../../src/core/plan/first-gain.ts';
 import type { LayerPlace } from '../../src/core/plan/layer-problem.ts';
 import { layerViews } from '../../src/core/plan/layer-view.ts';
@@ -306,64 +305,6 @@ describe('a layer view', () => {
     const [view] = layerViews(flat);
     expect([view?.channels, view?.taps, view?.usedChannels]).toEqual([6, 1, Uint8Array.of(1, 1, 1, 1, 0, 1)]);
     expect(view?.weightMax).toBe(Math.max(...weights.map(Math.abs)));
-  });
-});
-
-describe('the plan of biases', () => {
-  const question = (change: Partial<BiasQuestion>): BiasQuestion => ({
-    view: placeOf(3, 4).view,
-    index: 0,
-    exact: false,
-    gridBits: 24,
-    biasInit: 'uniform',
-    gain: 1,
-    tolerance: 0.01,
-    before: null,
-    activations: [{ kind: 'sigmoid' }],
-    interceptSpread: 0,
-    unbiasedMax: 1,
-    ...change,
-  });
-
-  it('uses blocks that are solved exactly, or long ones for large intercepts, and none in between', () => {
-    const sizes = Array.from(
-      { length: 60 },
-      (_, k) => planBias(question({ interceptSpread: 0.1 * k })).biasBlockSize,
-    );
-    expect(sizes[0]).toBeLessThanOrEqual(32);
-    expect(Math.max(...sizes)).toBeGreaterThan(100);
-    expect(sizes).toEqual([...sizes].sort((a, b) => a - b));
-    for (const size of sizes) expect(size <= 32 || size >= 56).toBe(true);
-  });
-
-  it('has constants enough for its blocks, and rounding and tolerance together within what was asked', () => {
-    for (const interceptSpread of [0, 1, 5]) {
-      const { biasUnit, biasTolerance, biasBlockSize, constantRows } = planBias(
-        question({ interceptSpread }),
-      );
-      expect((biasTolerance + biasRounding(biasBlockSize)) * biasUnit).toBeLessThanOrEqual(0.01);
-      expect(constantRows).toBeGreaterThanOrEqual(biasBlockSize);
-      expect(Number.isInteger(biasTolerance)).toBe(true);
-    }
-  });
-
-  it('says so when a block would need more constants than a long block may have, or rounding alone exceeds the tolerance', () => {
-    expect(() => planBias(question({ interceptSpread: 1e4 }))).toThrow(
-      /^Cannot plan the biases of layer dense: \d+ constants needed, expected at most 4096/,
-    );
-    expect(() => planBias(question({ tolerance: 1e-7 }))).toThrow(
-      /^Cannot plan the biases of layer dense: rounding \d+ samples costs/,
-    );
-  });
-
-  it('keeps no bias edge where there is nothing to add', () => {
-    const { view } = placeOf(3, 4);
-    const still = { ...view, biasMax: 0 };
-    expect(planBias(question({ view: still }))).toMatchObject({
-      constantRows: 0,
-      biasBlockSize: 0,
-      ownBias: false,
-    });
   });
 });
 

@@ -78,7 +78,7 @@ export function planBias(question: BiasQuestion): BiasPlan {
   const size = blockSize(needed, quantised ? quantisedBlockSize : resolvingSize(question, spread.max));
   if (!(size <= longBlockSizeMax))
     throw misuse(
-      `Cannot plan the biases of layer ${view.layer.name}: ${size} constants needed, expected at most ${longBlockSizeMax}; use --bias-init uniform or a target with smaller biases`,
+      `Cannot plan the biases of layer ${view.layer.name}: ${size} constants needed, expected at most ${longBlockSizeMax}; use ${question.biasInit === 'zero' ? '--bias-init uniform or ' : ''}a target with smaller biases${interceptSpread > 0 ? ' or fewer inputs' : ''}`,
     );
   return {
     biasGain,
@@ -182,7 +182,7 @@ function constantRows(
 }
 
 function units(
-  { view, gain, gridBits, tolerance, biasInit }: BiasQuestion,
+  { view, gain, gridBits, tolerance, biasInit, exact }: BiasQuestion,
   {
     biasGain,
     size,
@@ -199,7 +199,7 @@ function units(
   const biasTolerance = Math.floor(tolerance / biasUnit - biasRounding(size));
   if (biasTolerance < 0)
     throw misuse(
-      `Cannot plan the biases of layer ${view.layer.name}: rounding ${size} samples costs ${biasRounding(size) * biasUnit}, more than the tolerance ${tolerance}; expected a larger --epsilon (or --epsilon instead of --exact)${biasInit === 'zero' ? ' or --bias-init uniform' : ''}`,
+      `Cannot plan the biases of layer ${view.layer.name}: rounding ${size} samples costs ${biasRounding(size) * biasUnit}, more than the tolerance ${tolerance}; expected ${exact ? '--epsilon instead of --exact' : 'a larger --epsilon'}${biasInit === 'zero' ? ' or --bias-init uniform' : ''}`,
     );
   return { biasUnit, biasTolerance, biasQuantum: 0 };
 }

@@ -5,7 +5,7 @@
  * ladder of sizes and, in tolerance mode, gains. In exact mode the gain is fixed by the quantum.
  */
 import { misuse } from '../errors.ts';
-import { exactBlockSizeMax } from '../limits.ts';
+import { exactBlockSizeMax, gridBitsMax } from '../limits.ts';
 import { isEasyBlock } from './block-cost.ts';
 import type { LayerView } from './layer-view.ts';
 import {
@@ -46,7 +46,8 @@ export interface BlockSearch {
 /** A search and its layer's weights. */
 type CountedSearch = BlockSearch & { readonly census: WeightCensus };
 
-const gainFactors = [0.35, 0.5, 0.7, 1] as const;
+/** The gain factors tried in tolerance mode. */
+export const gainFactors = [0.35, 0.5, 0.7, 1] as const;
 /** Rows that fail this often are worth no further thought. */
 const expectedTriesMax = 50;
 
@@ -128,8 +129,10 @@ function finalTrials(
 
 function hopeless({ view, epsilon, sizes, setting }: BlockSearch): Error {
   const wanted = setting.exact ? `exact mode with ${setting.gridBits} grid bits` : `ε = ${epsilon}`;
-  const mend = setting.exact ? 'fewer --grid-bits' : 'a larger --epsilon or more --grid-bits';
+  const mends = setting.exact ? ['fewer --grid-bits'] : ['a larger --epsilon'];
+  if (!setting.exact && setting.gridBits < gridBitsMax) mends.push('more --grid-bits');
+  if (sizes.length === 1 && sizes[0] !== exactBlockSizeMax) mends.push('more --copies');
   return misuse(
-    `Cannot plan layer ${view.layer.name}: with blocks of ${sizes[0]} to ${sizes.at(-1)} samples too few rows would become copies at ${wanted}, expected ${mend}${sizes.length === 1 ? ' or more --copies' : ''}`,
+    `Cannot plan layer ${view.layer.name}: with blocks of ${sizes[0]} to ${sizes.at(-1)} samples too few rows would become copies at ${wanted}, expected ${mends.join(' or ')}`,
   );
 }

@@ -10,12 +10,13 @@ import type { Network } from '../network/network.ts';
 import type { BiasInit, SourceLayer } from '../source/source-network.ts';
 import type { Rule } from '../subset-sum/problem.ts';
 import { weightQuantum } from '../verify/quantise.ts';
-import { type BiasPlan, planBias } from './bias-plan.ts';
-import { type BlockChoice, type BlockOption, chooseBlock, sizeLadder } from './block-size.ts';
+import type { BiasPlan } from './bias-plan.ts';
+import { type BlockChoice, type BlockOption, chooseBlock, gainFactors, sizeLadder } from './block-size.ts';
 import { chooseFirstGain } from './first-gain.ts';
 import { joinPlans } from './join-plans.ts';
 import { type LayerView, layerViews } from './layer-view.ts';
 import { groupSlope, type LayerPlan, type Mode, type Plan, type SignGroups } from './plan.ts';
+import { checkBiases, planBiases } from './plan-biases.ts';
 import type { ProbeSpec } from './probe.ts';
 import { rowBudget } from './row-budget.ts';
 import { type ConstructionKind, plannedInputs, type Stage, stagesOf } from './stage.ts';
@@ -65,25 +66,21 @@ export async function makePlan(network: Network, options: PlanOptions, solver: S
   const stages = stagesOf(network, options.construction ?? 'L+1');
   const inputs = plannedInputs(network, stages, options.inputRange);
   const failureProbability = options.failureProbability / stages.length;
-  const plans = await Promise.all(
-    stages.map((stage, index) =>
-      planStage(
-        stage,
-        { ...options, failureProbability, inputRange: inputs[index] ?? options.inputRange },
-        solver,
-      ),
-    ),
+  const settings = stages.map((stage, index) =>
+    settingOf(stage, { ...options, failureProbability, inputRange: inputs[index] ?? options.inputRange }),
   );
+  for (const setting of settings) checkBiases(setting, (index) => possibleGains(setting, index));
+  const plans = await Promise.all(settings.map((setting) => planStage(setting, solver)));
   return joinPlans(plans, { stages, inputRange: options.inputRange });
 }
 
-async function planStage(stage: Stage, options: PlanOptions, solver: Solver): Promise<Plan> {
-  const setting = settingOf(stage, options);
+async function planStage(setting: Setting, solver: Solver): Promise<Plan> {
+  const { options } = setting;
   const choices = await Promise.all(
     setting.views.map((_, index) => chooseLayerBlock(setting, index, solver)),
   );
   const gains = choices.map((choice, index) => layerGain(setting, index, choice.spec));
-  const biases = planBiases(setting, { choices, gains });
+  const biases = planBiases(setting, { gains, meanSubsetSize: choices[0]?.result.meanSubsetSize ?? 1 });
   const layers = setting.views.map((_, index) => layerPlanOf(setting, index, { choices, biases }));
   return {
     mode: options.mode,
@@ -160,17 +157,35 @@ function settingOf({ network, firstLayer, possible }: Stage, options: PlanOption
 
 function chooseLayerBlock(setting: Setting, index: number, solver: Solver): Promise<BlockChoice> {
   const { options, signGroups } = setting;
-  const { seed, gridBits, rule, mode, copies } = options;
+  const { seed, gridBits, rule, mode } = options;
   const view = viewAt(setting, index);
-  const resolutionBits = mode === 'exact' ? gridBits : Math.log2(1 / setting.epsilon);
   return chooseBlock({
     setting: { solver, seed, gridBits, rule, exact: mode === 'exact', index: setting.firstLayer + index },
     view,
     blocksPerWeight: index === 0 && signGroups === 'both' ? 2 : 1,
     epsilon: setting.epsilon,
-    sizes: index > 0 && copies !== 'auto' ? [copies] : sizeLadder(resolutionBits),
-    specOf: (option) => (index === 0 ? univariateSpec(setting, option) : plainSpec(setting, index, option)),
+    sizes: blockSizes(setting, index),
+    specOf: (option) => blockSpec(setting, index, option),
   });
+}
+
+function blockSizes({ options, epsilon }: Setting, index: number): readonly number[] {
+  const { mode, gridBits, copies } = options;
+  if (index > 0 && copies !== 'auto') return [copies];
+  return sizeLadder(mode === 'exact' ? gridBits : Math.log2(1 / epsilon));
+}
+
+function blockSpec(setting: Setting, index: number, option: BlockOption): Omit<ProbeSpec, 'trials'> {
+  return index === 0 ? univariateSpec(setting, option) : plainSpec(setting, index, option);
+}
+
+/** The gains whose tolerance is not eaten up by rounding, which grows with the block. */
+function possibleGains(setting: Setting, index: number): number[] {
+  const blockSize = blockSizes(setting, index)[0] ?? 1;
+  return gainFactors
+    .map((gainFactor) => blockSpec(setting, index, { blockSize, gainFactor }))
+    .filter(({ tolerance }) => tolerance >= 0)
+    .map((spec) => layerGain(setting, index, spec));
 }
 
 /** Plain samples: unit gain/2^(b−1). The target is rounded to the grid, which the tolerance makes room for. */
@@ -221,54 +236,6 @@ function layerGain(setting: Setting, index: number, spec: Omit<ProbeSpec, 'trial
 
 function needsOnesInput({ options, activation }: Pick<Setting, 'options' | 'activation'>): boolean {
   return options.biasInit === 'zero' && linearisation(activation).intercept === 0;
-}
-
-function planBiases(
-  setting: Setting,
-  { choices, gains }: { choices: readonly BlockChoice[]; gains: readonly number[] },
-): BiasPlan[] {
-  const plans: BiasPlan[] = [];
-  for (const [index, view] of setting.views.entries()) {
-    const before = plans[index - 1];
-    const gainBefore = gains[index - 1] ?? 1;
-    plans.push(
-      planBias({
-        view,
-        index,
-        exact: setting.options.mode === 'exact',
-        gridBits: setting.options.gridBits,
-        biasInit: setting.options.biasInit,
-        gain: gains[index] ?? 1,
-        tolerance: biasTolerance(setting, index),
-        before: setting.views[index - 1] ?? null,
-        activations: index === 0 ? [setting.activation] : stepActivations(setting, index - 1),
-        interceptSpread: index === 0 ? interceptSpread(setting, choices[0], gains[0] ?? 1) : 0,
-        unbiasedMax: index === 0 ? setting.firstGain : gainBefore * (before?.constantMax ?? 0),
-      }),
-    );
-  }
-  return plans;
-}
-
-function stepActivations(setting: Setting, index: number): Activation[] {
-  return viewAt(setting, index).layer.steps.flatMap((step) =>
-    step.kind === 'activation' ? [step.activation] : [],
-  );
-}
-
-/** In the target's units. Exact mode: biases that cannot be quantised are solved to a small part of a quantum. */
-function biasTolerance(setting: Setting, index: number): number {
-  const { scale } = viewAt(setting, index);
-  if (setting.options.mode === 'tolerance') return setting.epsilon * (scale || 1);
-  return weightQuantum(scale, setting.options.gridBits) / (index === 0 ? 2 : 512);
-}
-
-/** d·gain·√(kept edges · E v²): the spread of the intercept over rows, v uniform up to a little selection. */
-function interceptSpread(setting: Setting, choice: BlockChoice | undefined, gain: number): number {
-  const { intercept } = linearisation(setting.activation);
-  const view = viewAt(setting, 0);
-  const kept = view.channels * view.taps * Math.max(1, choice?.result.meanSubsetSize ?? 1);
-  return Math.abs(intercept) * gain * Math.sqrt(0.4 * kept);
 }
 
 function layerPlanOf(
@@ -352,9 +319,14 @@ function sourceLayers(
   const tooLong = result.findIndex((layer) => layer.rows > sourceRowsMax);
   if (tooLong >= 0)
     throw misuse(
-      `Cannot plan source layer ${tooLong + 1}: ${result[tooLong]?.rows} rows, expected at most ${sourceRowsMax}; try a larger --epsilon or fewer --copies`,
+      `Cannot plan source layer ${tooLong + 1}: ${result[tooLong]?.rows} rows, expected at most ${sourceRowsMax}; try ${fewerRows(setting)}`,
     );
   return result;
+}
+
+function fewerRows({ options }: Setting): string {
+  const smallerBlocks = options.mode === 'exact' ? 'fewer --grid-bits' : 'a larger --epsilon';
+  return options.construction === '2L' ? smallerBlocks : `${smallerBlocks} or fewer --copies`;
 }
 
 /**
