@@ -6,7 +6,6 @@
  * Within a pass tiles are independent and come back in any order; which rows became copies is read off the merged set, so the
  * ticket does not depend on the number of solvers, on their speed or on what was resumed.
  */
-import { failure } from '../src/core/errors.ts';
 import type { Network } from '../src/core/network/network.ts';
 import {
   type ConstantNeuron,
@@ -48,6 +47,7 @@ import type { Ticket, TicketLayer } from '../src/core/ticket/ticket.ts';
 import { openFastVerifier } from '../src/core/verify/fast/fast-verifier.ts';
 import { type TileVerdict, verifyTile } from '../src/core/verify/verify-tile.ts';
 import { joinStages, type StageConstruction, ticketLayer } from './join-stages.ts';
+import { MissPlaces, missingCopies } from './shortfall.ts';
 import type { TileObserver } from './tile-observer.ts';
 
 /** Keeps tile results across restarts, by tile id. */
@@ -150,7 +150,13 @@ async function constructStage(
     const solved = await solveLayer(place, { problem, wanted, options });
     totals.missedRows += solved.sealed.missedRows;
     totals.blocks += solved.blocks;
-    totals.missingCopies += checkShortfall(place, wanted, solved.sealed);
+    totals.missingCopies += missingCopies({
+      layerName: view.layer.name,
+      wanted,
+      found: solved.sealed.copyCounts,
+      misses: solved.misses,
+      hasCopies: index > 0,
+    });
     const choices = chooseConstantEdges(
       constantPlace(plan, index + 1, layerPlan(place).constantRows),
       state.inputs.constants,
@@ -243,7 +249,7 @@ function wantedCopies(place: LayerPlace, next: LayerView | undefined): Int32Arra
 async function solveLayer(
   place: LayerPlace,
   { problem, wanted, options }: { problem: LayerProblem; wanted: Int32Array; options: StageOptions },
-): Promise<{ sealed: SealedLayer; blocks: number }> {
+): Promise<{ sealed: SealedLayer; blocks: number; misses: MissPlaces }> {
   const run = new LayerRun(place, { problem, options, wanted });
   await run.pass(0, poolPass(place, wanted));
   let reserveUsed = 0;
@@ -254,13 +260,14 @@ async function solveLayer(
     reserveUsed += neurons.reduce((sum, neuron) => sum + neuron.rowCount, 0);
     await run.pass(pass, neurons);
   }
-  return { sealed: run.merge.seal(), blocks: run.blocks };
+  return { sealed: run.merge.seal(), blocks: run.blocks, misses: run.misses };
 }
 
 /** One layer's passes: hands tiles to the solver, as many at a time as it can use. */
 class LayerRun {
   blocks = 0;
   readonly merge: LayerMerge;
+  readonly misses: MissPlaces;
   private copies = 0;
   private tilesDone = 0;
   private tilesKnown = 0;
@@ -286,6 +293,7 @@ class LayerRun {
       // Where the verifying threads read them without a copy of their own.
       allocate: (bytes) => new Uint8Array(new SharedArrayBuffer(bytes)),
     });
+    this.misses = new MissPlaces(run.problem, run.wanted.length);
     this.options.observer?.begun(this.layer);
     this.report('layer', { pass: 0, blocks: 0, resumed: false });
   }
@@ -328,6 +336,7 @@ class LayerRun {
 
   private count(tile: Tile, verified: VerifiedTile, resumed: boolean): VerifiedTile {
     const { copyRows, misses } = verified.result;
+    this.misses.add(tile, verified.result);
     this.tilesDone++;
     this.copies += copyRows.length;
     let blocks = copyRows.length * blocksPerRow(this.problem);
@@ -347,20 +356,4 @@ class LayerRun {
     const { layer, copies, copiesWanted, tilesDone, tilesKnown } = this;
     this.options.onEvent({ kind, layer, copies, copiesWanted, tilesDone, tilesKnown, ...event });
   }
-}
-
-/** Returns how many copies are missing; a neuron without any ends the search. */
-function checkShortfall(place: LayerPlace, wanted: Int32Array, sealed: SealedLayer): number {
-  let missing = 0;
-  let dead = 0;
-  wanted.forEach((count, neuron) => {
-    const found = sealed.copyCounts[neuron] ?? 0;
-    missing += count - found;
-    if (count > 0 && found === 0) dead++;
-  });
-  if (dead > 0)
-    throw failure(
-      `Cannot complete layer ${place.view.layer.name}: ${dead} of ${place.view.neurons} neurons have no copy and ${missing} copies are missing in all, expected 0; try a smaller --failure-probability, more --copies or another --seed`,
-    );
-  return missing;
 }
