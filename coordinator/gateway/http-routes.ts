@@ -118,11 +118,7 @@ async function answer(
   const page = isReading ? options.pages.answer(url.pathname, request) : undefined;
   const matching = routes.filter(({ path }) => path.test(url.pathname));
   const route = matching.find(({ method }) => method === request.method);
-  if (matching.length === 0 && page === undefined)
-    return refusal(
-      404,
-      `Cannot find ${url.pathname}, expected one of /, /volunteer, /join, /healthz, /readyz, /metrics, /api/jobs, /api/workers, /api/live, /api/blobs/SHA256`,
-    );
+  if (matching.length === 0 && page === undefined) return notFound(url.pathname, options.join !== null);
   const objection = options.checkOrigin(request);
   if (objection !== null) return refusal(403, `Cannot serve this request: ${objection}`);
   if (page !== undefined) return page;
@@ -213,6 +209,19 @@ function routeTable({ backend, join, live, addressOf }: RouteOptions): readonly 
       found(await backend.blob(id), `blob ${id}`),
     ),
   ];
+}
+
+function notFound(path: string, hasVolunteers: boolean): Answer {
+  if (path === '/volunteer' && !hasVolunteers)
+    return refusal(
+      404,
+      `Cannot find ${path}: volunteers are not wanted here; the operator starts it with --volunteers`,
+    );
+  const others = hasVolunteers ? ', /volunteer, /join' : '';
+  return refusal(
+    404,
+    `Cannot find ${path}, expected one of /${others}, /healthz, /readyz, /metrics, /api/jobs, /api/workers, /api/live, /api/blobs/SHA256`,
+  );
 }
 
 function joinAnswer(join: Join | null, address: string): Answer {

@@ -30,6 +30,20 @@ export function failure(message: string, cause?: unknown): TombolaError {
 }
 
 /**
+ * Returns what `read` does.
+ * @throws TombolaError where it throws one, its message on one line and with the file's name: names in a file may hold line breaks and worse.
+ */
+export function inFile<T>(name: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof TombolaError)) throw error;
+    const message = `${error.message} (in ${name})`.replace(/\p{Cc}+/gu, ' ');
+    throw new TombolaError(error.kind, message, { cause: error });
+  }
+}
+
+/**
  * Asserts what must hold if our own code is right. Never used on anything that came from a file, a user or the wire.
  * @throws Error when `condition` is false.
  */

@@ -1,8 +1,10 @@
 /** What is wrong with a call or a file is told in one line, with an exit code that says whose it is to mend. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { writeSafetensors } from '../../src/core/format/safetensors.ts';
+import { uint8Tensor } from '../../src/core/format/tensor.ts';
 import { exampleFile, type Finished, runTombola } from '../support/tombola-process.ts';
 
 const target = exampleFile('digits-mlp.onnx');
@@ -103,12 +105,28 @@ describe('bad input gives one line and an exit code', () => {
       ['search', target, '--config', 'bad.yaml'],
     ],
     ['a resume of nothing', 2, /holds no config.json/, ['search', '--resume', 'absent']],
-    ['a ticket that is none', 1, /Cannot /, ['verify', target, '--target', target]],
+    [
+      'a ticket that is none',
+      1,
+      /no safetensors file \(in .*digits-mlp\.onnx\)\n$/,
+      ['verify', target, '--target', target],
+    ],
+    [
+      'a ticket that is cut off',
+      1,
+      /the file is cut off \(in cut\.st\)\n$/,
+      ['verify', 'cut.st', '--target', target],
+    ],
+    ['images that are cut off', 1, /gz: .* cut off/, ['plan', target, '--images', 'cut.idx.gz']],
+    ['an inspection of what is cut off', 1, /the file is cut off \(in cut\.st\)\n$/, ['inspect', 'cut.st']],
     ['a ticket without its target', 2, /--target FILE/, ['verify', images]],
     ['an export of no format', 2, /--format torch \| onnx/, ['export', images, '--target', target]],
     ['an export to nowhere', 2, /--out FILE/, ['export', images, '--target', target, '--format', 'npz']],
   ];
   beforeAll(() => {
+    const file = writeSafetensors(new Map([['x', uint8Tensor([9], new Uint8Array(9))]]));
+    writeFileSync(inFolder('cut.st'), file.subarray(0, file.length - 1));
+    writeFileSync(inFolder('cut.idx.gz'), readFileSync(images).subarray(0, 9999));
     mkdirSync(inFolder('run'));
     writeFileSync(inFolder('run/mine'), 'mine');
     writeFileSync(inFolder('bad.yaml'), 'epsilom: 0.1\n');

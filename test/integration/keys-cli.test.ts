@@ -59,6 +59,11 @@ describe('a node', () => {
     const status = ['status', '--coordinator', url, '--json'];
     const { stdout } = await runTombola(status, folder, { TOMBOLA_TOKEN: read });
     const [id = ''] = JSON.parse(stdout).workers[0].worker.split('/');
+    const typo = await runTombola(['token', 'revoke', 'nope', ...data], folder);
+    expect(typo).toMatchObject({
+      code: 0,
+      stderr: expect.stringMatching(/the id nope .* an id has 24 digits/),
+    });
     expect((await runTombola(['token', 'revoke', id, ...data], folder)).code).toBe(0);
     const { code, stderr } = await node.finished;
     expect(code).toBe(1);

@@ -98,7 +98,7 @@ describe.skipIf(!hasNumpy)('NumPy', () => {
     const form = sampleNames.indexOf(name) % 2 === 0 ? 'full' : 'pruned';
     const { status, line } = judge(sample, sample.ticket, exportBytes(sample, 'npz', form));
     expect(line).toMatch(
-      /^sound: [1-9]\d* blocks within \S+, outputs of 8 inputs differ by \S+ of \S+, export equal\n$/,
+      /^sound: [1-9]\d* blocks of weights within \S+, outputs of 8 inputs differ by \S+ of \S+, export equal\n$/,
     );
     expect(status).toBe(0);
   });
@@ -123,7 +123,7 @@ describe.skipIf(!hasNumpy)('NumPy', () => {
     expect(judge(sample, sample.ticket, nudged)).toEqual({ status: 1, line: `${line}biases\n` });
   });
 
-  it('tells a file that it cannot read from one that is damaged, each in one line', () => {
+  it('does not check files that cannot be read or are of another kind, and says so in one line', () => {
     const sample = sampleOf(samples, 'dense ReLU');
     const path = (name: string): string => join(folder, name);
     const ticket = encodeTicket(sample.ticket);
@@ -137,13 +137,18 @@ describe.skipIf(!hasNumpy)('NumPy', () => {
     const damaged: readonly [string, Uint8Array][] = [
       ['empty', new Uint8Array(0)],
       ['short', ticket.subarray(0, ticket.length - 5)],
+      ['onnx', new TextEncoder().encode('\x08\x07\x12\x07pytorch\xff')],
       ['bare', new TextEncoder().encode('\x02\0\0\0\0\0\0\0[]')],
     ];
     for (const [name, bytes] of damaged) {
       writeFileSync(path(name), bytes);
       expect(judgeFiles([path(name), path('target')])).toEqual({
-        status: 1,
-        line: expect.stringMatching(/^not sound: .+\n$/),
+        status: 2,
+        line: `not checked: ${path(name)} is no ticket.safetensors, or a damaged one\n`,
+      });
+      expect(judgeFiles([path('good'), path(name)])).toEqual({
+        status: 2,
+        line: `not checked: ${path(name)} is no target.safetensors; make one with tombola export --format target\n`,
       });
     }
     writeFileSync(path('odd.npz'), 'PK\x03\x04, but no archive');
@@ -184,7 +189,7 @@ describe.skipIf(!hasNumpy)('NumPy', () => {
     async (name, options, form) => {
       const sample = await twoLayerSample(name, options);
       const { status, line } = judge(sample, sample.ticket, exportBytes(sample, 'npz', form));
-      expect(line).toMatch(/^sound: [1-9]\d* blocks within .*, export equal\n$/);
+      expect(line).toMatch(/^sound: [1-9]\d* blocks of weights within .*, export equal\n$/);
       expect(status).toBe(0);
     },
   );

@@ -128,7 +128,11 @@ describe('the pages', () => {
 
   it('do not include the one for volunteers unless they are wanted', async () => {
     const closed = await openTestGateway();
+    const reasonOf = async (path: string): Promise<string> =>
+      ((await (await fetch(`${closed.url}${path}`)).json()) as { error: string }).error;
     expect((await fetch(`${closed.url}/volunteer`)).status).toBe(404);
+    expect(await reasonOf('/volunteer')).toMatch(/^Cannot find \/volunteer: .*--volunteers$/);
+    expect(await reasonOf('/elsewhere')).toMatch(/^Cannot find \/elsewhere, expected one of \/, \/healthz, /);
     expect((await fetch(`${closed.url}/`)).status).toBe(200);
     await closed.close();
   });

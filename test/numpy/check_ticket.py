@@ -1,7 +1,7 @@
 """Checks a Tombola ticket against its target with NumPy alone, sharing no code with Tombola.
 
     python3 check_ticket.py ticket.safetensors target.safetensors [--inputs x.npy] [--against export.npz]
-    (exit 0: sound, 1: not, 2: not checked, since a file cannot be read; one line in any case)
+    (exit 0: sound, 1: not, 2: not checked, since a file cannot be read or is none of its kind; one line in any case)
 
 The ticket is seed + bits (src/core/format/ticket-file.ts), the target our network file (src/core/format/network-file.ts;
 `tombola export --format target` makes one of any target).
@@ -42,6 +42,17 @@ POINT = {"kind": "convolution", "kernel": [1, 1], "strides": [1, 1], "dilations"
 
 def check(claim, text):
     if not np.all(claim): raise ValueError(text)
+
+class Unreadable(Exception):
+    """A file that is not what it was given for."""
+
+def read_file(path, key, otherwise):
+    """The JSON at a key of a safetensors file's metadata, and its tensors."""
+    try:
+        texts, tensors = read_safetensors(path)
+        return json.loads(texts[key]), tensors
+    except (OSError, MemoryError): raise
+    except Exception as error: raise Unreadable(f"{path} is {otherwise}") from error
 
 def read_safetensors(path):
     data = open(path, "rb").read()
@@ -93,8 +104,9 @@ def nearest(values, step):
 
 class Checker:
     def __init__(self, options):
-        (texts, self.tensors), (network, self.target) = read_safetensors(options.ticket), read_safetensors(options.target)
-        self.meta, self.network = json.loads(texts["tombola"]), json.loads(network["network"])
+        no_ticket, advice = "no ticket.safetensors, or a damaged one", "make one with tombola export --format target"
+        self.meta, self.tensors = read_file(options.ticket, "tombola", no_ticket)
+        self.network, self.target = read_file(options.target, "network", f"no target.safetensors; {advice}")
         self.source, self.layers, self.exact = self.meta["source"], self.network["layers"], self.meta["mode"] == "exact"
         self.univariates = [self.meta["univariate"], *self.meta.get("deeperUnivariates", [])]
         epsilon, range_, bits = self.meta["epsilon"], self.meta["inputRange"], self.source["gridBits"]
@@ -310,10 +322,10 @@ class Checker:
         for k in range(len(self.layers)):
             if self.is_first(k): self.univariate(k)
             self.layer(k)
-        return f"{self.blocks} blocks within {self.meta['epsilon']}{self.difference()}{'' if self.export is None else ', export equal'}"
+        return f"{self.blocks} blocks of weights within {self.meta['epsilon']}{self.difference()}{'' if self.export is None else ', export equal'}"
 
 def one_line(error):
-    telling = isinstance(error, (ValueError, OSError))
+    telling = isinstance(error, (ValueError, OSError, Unreadable))
     return " ".join((str(error) if telling else repr(error)).split())
 
 if __name__ == "__main__":
@@ -321,7 +333,7 @@ if __name__ == "__main__":
     for option in ("ticket", "target", "--inputs", "--against"): parser.add_argument(option)
     try:
         print("sound:", Checker(parser.parse_args()).verdict())
-    except (OSError, MemoryError) as error:
+    except (OSError, MemoryError, Unreadable) as error:
         print("not checked:", one_line(error))
         sys.exit(2)
     except Exception as error:  # whatever a damaged file leads to

@@ -192,7 +192,7 @@ describe.each(settings)('a network %s', (setting, options) => {
   it.each(networks)('of %s gets a sound ticket, or one clear line', async (name, network) => {
     const searched = await searchOrRefusal(network, options);
     if (searched instanceof TombolaError) {
-      expect(searched.message).toMatch(/^Cannot plan (the biases of )?(layer|the first layer)/);
+      expect(searched.message).toMatch(/^Cannot plan (the biases of )?((target )?layer|the first layer)/);
       expect(refused[setting]).toContain(name);
       return;
     }

@@ -68,6 +68,15 @@ describe('a plan', () => {
     expect(layers.map(({ copies }) => copies)).toEqual([13, 13, 1]);
   });
 
+  it('calls a layer as tables do where its name is a number', async () => {
+    const numbered = {
+      ...network,
+      layers: network.layers.map((layer, index) => ({ ...layer, name: `${index}` })),
+    };
+    const plan = makePlan(numbered, { ...defaultOptions, epsilon: 1e-300 }, solver);
+    await expect(plan).rejects.toThrow(/^Cannot plan target layer 1: /);
+  });
+
   it.each<[Partial<PlanOptions>, RegExp]>([
     [{ epsilon: 0 }, /--epsilon 0: expected a number between 0 and 1, or --exact/],
     [{ epsilon: -0.1 }, /--epsilon -0.1/],
@@ -77,7 +86,10 @@ describe('a plan', () => {
       { epsilon: 1e-6, gridBits: 8 },
       /layer dense: .* ε = 0.000001, expected a larger --epsilon or more --grid-bits/,
     ],
-    [{ epsilon: 1e-300 }, /expected a larger --epsilon/],
+    [
+      { epsilon: 1e-300 },
+      /^Cannot plan layer dense: with blocks of 40 samples .* expected a larger --epsilon$/,
+    ],
     [{ epsilon: 0.01, copies: 1 }, /more --copies/],
     [{ mode: 'exact', gridBits: 24 }, /--exact with --grid-bits 24: expected at most 12/],
     [{ mode: 'exact', gridBits: 13 }, /--exact with --grid-bits 13/],

@@ -4,10 +4,14 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseHTML } from 'linkedom';
 import { beforeAll, describe, expect, it } from 'vitest';
+import type { Evaluation } from '../../coordinator/evaluate/evaluation.ts';
 import { type ReportRun, reportHtml } from '../../src/cli/report/report-html.ts';
 import { summarise } from '../../src/cli/report/summary.ts';
+import { summaryText } from '../../src/cli/report/summary-text.ts';
 import { parseSearchOptions } from '../../src/cli/search-options.ts';
+import type { Layer, Network } from '../../src/core/network/network.ts';
 import { accessibilityFaults, hasBrowser, openBrowser, openWatchedPage } from '../support/browser.ts';
+import { denseLayer } from '../support/evaluation-networks.ts';
 import { kernelSolver, searchInProcess } from '../support/in-process-search.ts';
 import { sampleOf, type TicketSample, ticketSamples } from '../support/ticket-samples.ts';
 
@@ -17,7 +21,13 @@ beforeAll(async () => {
 });
 
 function runOf(name: string, change: Partial<ReportRun> = {}): ReportRun {
-  const { network, ticket, verdict, sha256 } = sampleOf(samples, name);
+  return { ...runFrom(sampleOf(samples, name)), ...change };
+}
+
+function runFrom(
+  { name, network, ticket, verdict, sha256 }: TicketSample,
+  evaluation: Evaluation | null = null,
+): ReportRun {
   const target = { path: 'models/target.onnx', name: 'target', network, sha256 };
   const summary = summarise({
     name,
@@ -25,15 +35,31 @@ function runOf(name: string, change: Partial<ReportRun> = {}): ReportRun {
     target,
     verdict,
     fault: null,
-    evaluation: null,
+    evaluation,
     search: null,
     seconds: { plan: 1, solve: 2, verify: 3, evaluate: null },
     ticketBytes: 1000,
     ticketSha256: 'a'.repeat(64),
   });
   const options = parseSearchOptions(new Map());
-  return { summary, ticket, target, options, data: null, folder: 'run', ...change };
+  return { summary, ticket, target, options, data: null, folder: 'run' };
 }
+
+/** What a comparison on five images may have found. */
+const compared: Evaluation = {
+  images: 5,
+  maxAbsError: 0.01,
+  meanAbsError: 0.001,
+  outputScale: 1,
+  agreement: 1,
+  accuracy: { target: 1, ticket: 1 },
+  backend: 'wasm',
+  referenceImages: 5,
+  referenceMaxDifference: 0,
+  outsideRange: 0,
+  quantised: null,
+  fault: null,
+};
 
 const size = (run: ReportRun): number => run.target.network.inputShape.reduce((a, b) => a * b, 1);
 const withData = (run: ReportRun): ReportRun => ({
@@ -80,6 +106,36 @@ describe('the report', () => {
     const failed = { ...rest, summary: { ...summary, verified: false, fault: 'an input out of range' } };
     const { document } = parseHTML(reportHtml(failed));
     expect(document.querySelector('.verdict')?.textContent).toBe('Not verified: an input out of range');
+  });
+
+  it('says so where every weight is 0, and draws no blocks', () => {
+    const { summary, target, ...rest } = runOf('dense ReLU');
+    const zero = ({ linear, ...layer }: Layer): Layer => ({
+      ...layer,
+      linear: { ...linear, weights: new Float64Array(linear.weights.length) },
+    });
+    const network = { ...target.network, layers: target.network.layers.map(zero) };
+    const run = { ...rest, summary: { ...summary, targetWeights: 0 }, target: { ...target, network } };
+    const { document } = parseHTML(reportHtml(run));
+    expect(document.querySelectorAll('figure > svg')).toHaveLength(1);
+    expect(document.body.textContent).toContain('there are no blocks of weights to draw');
+    expect(document.body.textContent).not.toMatch(/NaN|Infinity|∞/);
+  });
+
+  it('says nothing of classes where there is one output', async () => {
+    for (const outputs of [1, 2]) {
+      const network: Network = {
+        inputShape: [3],
+        inputSteps: [],
+        layers: [denseLayer(3, 4), denseLayer(4, outputs)],
+      };
+      const found = await searchInProcess(network, {}, await kernelSolver());
+      const run = withData(runFrom({ name: 'small', network, ...found }, compared));
+      const text = `${parseHTML(reportHtml(run)).document.body.textContent}${summaryText(run.summary)}`;
+      for (const word of [/same class/, /target says/, /agreement/, /accuracy\s+target/])
+        expect(word.test(text), `${word}`).toBe(outputs > 1);
+      expect(text).toContain('largest difference');
+    }
   });
 
   it('asks nothing of a network, runs nothing, and takes a name from a file for text', () => {

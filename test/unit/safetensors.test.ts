@@ -60,11 +60,15 @@ describe('readSafetensors', () => {
   const header = (body: string): Uint8Array => file(`{"x":${body}}`, 8);
   it.each([
     ['fewer than 8 bytes', new Uint8Array(7), /7 bytes, expected at least 8/],
-    ['a header longer than the file', file('{}', 0, 3), /header of 3 bytes, expected at most 2/],
+    [
+      'a header longer than the file',
+      file('{}', 0, 3),
+      /header of 3 bytes, expected at most 2: the file is cut off/,
+    ],
     [
       'a header length of 2^64 − 1',
       file('{}', 0, Number.MAX_SAFE_INTEGER),
-      /header of 9007199254740991 bytes/,
+      /header of 9007199254740991 bytes, .*: this is no safetensors file/,
     ],
     [
       'a header above the limit',
@@ -116,7 +120,11 @@ describe('readSafetensors', () => {
       /range of 8 bytes/,
     ],
     ['three offsets', header('{"dtype":"F32","shape":[2],"data_offsets":[0,8,8]}'), /range of 8 bytes/],
-    ['offsets behind the end', header('{"dtype":"F32","shape":[3],"data_offsets":[0,12]}'), /of 8 bytes/],
+    [
+      'offsets behind the end',
+      header('{"dtype":"F32","shape":[3],"data_offsets":[0,12]}'),
+      /at byte 12 .* at most 8: the file is cut off/,
+    ],
     ['a hole in front', file('{"x":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}', 2), /expected 0/],
     [
       'overlapping tensors',
@@ -124,7 +132,7 @@ describe('readSafetensors', () => {
       /begins at byte 4, expected 8/,
     ],
     ['a byte too much', file(`{"x":${twoFloats}}`, 9), /9 bytes of data, expected 8/],
-    ['a byte too few', file(`{"x":${twoFloats}}`, 7), /data_offsets/],
+    ['a byte too few', file(`{"x":${twoFloats}}`, 7), /cut off/],
     ['metadata that is no object', file('{"__metadata__":"x"}', 0), /metadata/],
     ['metadata that is no text', file('{"__metadata__":{"a":1}}', 0), /metadata a: no text/],
   ])('refuses %s', (_, bytes, message) => {

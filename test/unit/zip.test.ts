@@ -136,7 +136,7 @@ describe('gunzip', () => {
 
   const packed = new Uint8Array(gzipSync(text));
   it.each([
-    ['a stream cut off', packed.subarray(0, packed.length - 3), /Cannot unpack x/],
+    ['a stream cut off', packed.subarray(0, packed.length - 3), /Cannot unpack x: .* cut off/],
     ['a stream that is too short to be one', packed.subarray(0, 10), /10 bytes of gzip/],
     ['a wrong checksum', patch(packed, -8, 0, 0), /checksum/],
     ['a wrong size', patch(packed, -4, 28), /not the 28 bytes/],

@@ -10,7 +10,6 @@ import { exportOnnx } from '../../core/export/export-onnx.ts';
 import { exportSafetensors } from '../../core/export/export-safetensors.ts';
 import { torchSequential } from '../../core/export/torch-modules.ts';
 import { encodeNetwork } from '../../core/format/network-file.ts';
-import { decodeTicket } from '../../core/format/ticket-file.ts';
 import { formatBytes, formatCount } from '../../core/format-number.ts';
 import { elementCount } from '../../core/network/shapes.ts';
 import { checkResiduals } from '../check-ticket.ts';
@@ -18,7 +17,7 @@ import type { CommandContext, Outcome } from '../command-context.ts';
 import { fileSha256 } from '../file-digest.ts';
 import { type LoadedTarget, loadTarget } from '../load-target.ts';
 import type { RawOptions } from '../option-table.ts';
-import { readInputFile } from '../read-input-file.ts';
+import { readTicket } from '../read-ticket.ts';
 import { textList } from '../report/text-table.ts';
 import { parseSharedOptions } from '../search-options.ts';
 import { checkFree, checkNoInput, type StreamedFile, writeStreams } from '../write-stream.ts';
@@ -48,9 +47,8 @@ export async function exportCommand(
     checkNoInput(path, { ticket: ticketPath, target: targetPath });
     checkFree(path, force);
   }
-  const bytes = readInputFile(ticketPath, 'ticket');
+  const { bytes, decoded } = readTicket(ticketPath);
   const target = loadTarget(targetPath, activation?.value);
-  const decoded = decodeTicket(bytes);
   const { progress, signal } = context;
   progress.say(`Verifying ${ticketPath} first: what is exported is sound …`);
   const { fault } = await checkResiduals({ decoded, target, threads, progress, signal });

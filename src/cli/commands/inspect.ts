@@ -1,10 +1,12 @@
 /**
  * `tombola inspect FILE`: what is in a target or a ticket. Nothing is checked beyond what reading it takes.
  */
+import { inFile } from '../../core/errors.ts';
 import { isSafetensors } from '../../core/format/safetensors.ts';
-import { decodeTicket, isTicket } from '../../core/format/ticket-file.ts';
+import { isTicket } from '../../core/format/ticket-file.ts';
 import { formatBytes, formatCount, formatNumber } from '../../core/format-number.ts';
 import { activationName } from '../../core/network/activation-name.ts';
+import { layerTitle } from '../../core/network/layer-name.ts';
 import type { Step } from '../../core/network/network.ts';
 import { networkShapes } from '../../core/network/shapes.ts';
 import { constructionOf, sourceLayerOf } from '../../core/plan/stage.ts';
@@ -14,7 +16,7 @@ import { fileSha256 } from '../file-digest.ts';
 import { loadTarget, nonzeroParameterCount } from '../load-target.ts';
 import type { RawOptions } from '../option-table.ts';
 import { readInputFile } from '../read-input-file.ts';
-import { layerTitle } from '../report/layer-name.ts';
+import { readTicket } from '../read-ticket.ts';
 import { textList, textTable } from '../report/text-table.ts';
 import { parseSharedOptions } from '../search-options.ts';
 
@@ -27,15 +29,18 @@ export async function inspectCommand(
   const options = parseSharedOptions(raw);
   const bytes = readInputFile(path, 'file');
   const text =
-    isSafetensors(bytes) && isTicket(bytes)
-      ? inspectTicket(bytes, context.isJson)
+    isSafetensors(bytes) && inFile(path, () => isTicket(bytes))
+      ? inspectTicket(path, context.isJson)
       : inspectTarget(path, { activation: options.activation?.value, isJson: context.isJson });
   context.print(text);
   return 0;
 }
 
-function inspectTicket(bytes: Uint8Array, isJson: boolean): string {
-  const { ticket, changedTensors } = decodeTicket(bytes);
+function inspectTicket(path: string, isJson: boolean): string {
+  const {
+    bytes,
+    decoded: { ticket, changedTensors },
+  } = readTicket(path);
   const { source, layers, univariate } = ticket;
   const construction = constructionOf(ticket);
   const masked = new Map(layers.map((layer, index) => [sourceLayerOf(construction, index), layer]));

@@ -60,7 +60,12 @@ export async function revokeCommand(
   const place = placeOf(raw, 'revoke a token');
   const id = tokenIdOf(token);
   await place.revoke(id);
-  context.note(`Revoked: a coordinator that runs refuses tokens with the id ${id} within three seconds.`);
+  const unseen = /^[0-9a-f]{24}$/.test(id)
+    ? ''
+    : ' No list of tokens is kept, so check it: an id has 24 digits from 0 to f, as tombola token prints it, unless --id chose another.';
+  context.note(
+    `Revoked: a coordinator that runs refuses tokens with the id ${id} within three seconds.${unseen}`,
+  );
   if (context.isJson) context.print(JSON.stringify({ revoked: id }));
   return 0;
 }

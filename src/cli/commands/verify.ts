@@ -2,7 +2,6 @@
  * `tombola verify TICKET --target TARGET`: is the ticket what it claims to be?
  */
 import { misuse } from '../../core/errors.ts';
-import { decodeTicket } from '../../core/format/ticket-file.ts';
 import { formatCount } from '../../core/format-number.ts';
 import { type CheckSubject, checkFunction, checkResiduals } from '../check-ticket.ts';
 import type { CommandContext, Outcome } from '../command-context.ts';
@@ -10,7 +9,7 @@ import { fileSha256 } from '../file-digest.ts';
 import { loadData } from '../load-data.ts';
 import { loadTarget } from '../load-target.ts';
 import type { RawOptions } from '../option-table.ts';
-import { readInputFile } from '../read-input-file.ts';
+import { readTicket } from '../read-ticket.ts';
 import { summarise } from '../report/summary.ts';
 import { summaryText, verdictLine } from '../report/summary-text.ts';
 import { parseSharedOptions } from '../search-options.ts';
@@ -25,12 +24,12 @@ export async function verifyCommand(
   const targetPath = raw.get('target');
   if (targetPath === undefined)
     throw misuse(`Cannot verify ${ticketPath} alone: name its target with --target FILE`);
-  const bytes = readInputFile(ticketPath, 'ticket');
+  const { bytes, decoded } = readTicket(ticketPath);
   const target = loadTarget(targetPath, options.activation?.value);
   const data = options.data === null ? null : loadData(options.data, options.scaling, target.network);
   const { progress, signal } = context;
   const subject: CheckSubject = {
-    decoded: decodeTicket(bytes),
+    decoded,
     target,
     threads: options.threads,
     progress,
@@ -45,7 +44,7 @@ export async function verifyCommand(
   const compared = isSound && data !== null ? await checkFunction(subject, data) : null;
   const summary = summarise({
     name: target.name,
-    ticket: subject.decoded.ticket,
+    ticket: decoded.ticket,
     target,
     verdict: residuals.verdict,
     fault: residuals.fault,

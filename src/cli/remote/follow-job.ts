@@ -2,8 +2,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { failure } from '../../core/errors.ts';
 import { formatCount, formatSeconds } from '../../core/format-number.ts';
+import { isTelling } from '../../core/network/layer-name.ts';
 import type { Progress } from '../progress.ts';
-import { isTelling } from '../report/layer-name.ts';
 import { type CoordinatorClient, UnreachableError } from './coordinator-client.ts';
 import type { JobView } from './job-view.ts';
 

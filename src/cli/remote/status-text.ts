@@ -1,6 +1,6 @@
 /** Jobs and workers as tables for people. */
 import { formatBytes, formatCount, formatSeconds, formatShare } from '../../core/format-number.ts';
-import { layerTitle } from '../report/layer-name.ts';
+import { layerTitle } from '../../core/network/layer-name.ts';
 import { textList, textTable } from '../report/text-table.ts';
 import { remarkOf } from './follow-job.ts';
 import type { JobView, WorkerRow } from './job-view.ts';

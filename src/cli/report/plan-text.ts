@@ -2,11 +2,11 @@
  * A plan's cost, as text and as JSON.
  */
 import { formatBytes, formatCount, formatNumber, formatSeconds } from '../../core/format-number.ts';
+import { layerTitle } from '../../core/network/layer-name.ts';
 import { constructionOf } from '../../core/plan/stage.ts';
 import { sourceWeightCount } from '../../core/source/source-network.ts';
 import type { LoadedTarget } from '../load-target.ts';
 import type { EstimatedPlan } from '../run-search.ts';
-import { layerTitle } from './layer-name.ts';
 import { sourceLayerRows } from './source-layer-rows.ts';
 import { targetWidths } from './summary.ts';
 import { textList, textTable } from './text-table.ts';

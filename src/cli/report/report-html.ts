@@ -10,15 +10,15 @@ import {
   formatSeconds,
   formatShare,
 } from '../../core/format-number.ts';
+import { layerTitle } from '../../core/network/layer-name.ts';
 import type { Ticket } from '../../core/ticket/ticket.ts';
 import type { LoadedData } from '../load-data.ts';
 import type { LoadedTarget } from '../load-target.ts';
 import { runFiles } from '../run-folder.ts';
 import type { SearchOptions } from '../search-options.ts';
-import { blockStatistics } from './block-statistics.ts';
+import { type BlockStatistics, blockStatistics } from './block-statistics.ts';
 import { exportCommand, fromHere, quote, verifyCommand } from './command-line.ts';
 import { escapeMarkup } from './escape-markup.ts';
-import { layerTitle } from './layer-name.ts';
 import { imageAddress } from './png.ts';
 import { keptPlot, outputsPlot, residualPlot, widthsPlot } from './report-plots.ts';
 import { reportStyle } from './report-style.ts';
@@ -33,6 +33,11 @@ export interface ReportRun {
   readonly options: SearchOptions;
   readonly data: LoadedData | null;
   readonly folder: string;
+}
+
+interface TitledStatistics {
+  readonly title: string;
+  readonly statistics: BlockStatistics;
 }
 
 /** Kept edges up to which the readable passes run over some inputs: 12 bytes and 5 ns each. */
@@ -69,6 +74,10 @@ function opening({ summary, target }: ReportRun): string {
     : [`Not verified: ${summary.fault ?? 'unknown fault'}`, 'bad'];
   const share = keptEdges === null ? null : keptEdges / sourceWeights;
   const accuracy = summary.accuracy.target === null ? null : summary.accuracy;
+  const forEach =
+    keptEdges === null || summary.targetWeights === 0
+      ? ''
+      : `, ${formatNumber(keptEdges / summary.targetWeights)} for each target weight`;
   return `<header>
 <h1>${escapeMarkup(summary.name)}</h1>
 <p class="lead">A subnetwork of a random network of depth ${sourceDepth}, found by pruning alone, that computes what the trained network
@@ -77,8 +86,8 @@ function opening({ summary, target }: ReportRun): string {
 <dl class="tiles">
 ${tile('target → source depth', `${targetDepth} → ${sourceDepth}`, `${formatCount(summary.targetWeights)} trained weights that are not 0`)}
 ${tile('random weights', short(sourceWeights), `drawn from seed ${summary.seed}`)}
-${tile('kept', keptEdges === null ? '–' : short(keptEdges), `${formatShare(share)} of the source, ${keptEdges === null ? '–' : formatNumber(keptEdges / summary.targetWeights)} for each target weight`)}
-${tile('same class', formatShare(summary.agreement), summary.images === null ? 'no images were given' : `of ${formatCount(summary.images)} images`)}
+${tile('kept', keptEdges === null ? '–' : short(keptEdges), `${formatShare(share)} of the source${forEach}`)}
+${summary.agreement === null ? '' : tile('same class', formatShare(summary.agreement), `of ${formatCount(summary.images ?? 0)} images`)}
 ${accuracy === null ? '' : tile('accuracy', `${formatShare(accuracy.target)} → ${formatShare(accuracy.ticket)}`, 'target → ticket, on these images')}
 ${tile('largest error', errorShare(summary), summary.images === null ? 'no images were given' : 'of the largest output, on these images')}
 </dl>
@@ -139,7 +148,8 @@ function proof(run: ReportRun): string {
     layer,
     statistics: statistics[index] ?? { rows: 0, blocks: 0, residuals: null, kept: [] },
   }));
-  const looked = `Over ${formatCount(statistics.reduce((sum, { blocks }) => sum + blocks, 0))} blocks in ${formatCount(statistics.reduce((sum, { rows }) => sum + rows, 0))} rows taken evenly; the verifier looked at all.`;
+  const blocks = statistics.reduce((sum, layer) => sum + layer.blocks, 0);
+  const looked = `Over ${formatCount(blocks)} blocks in ${formatCount(statistics.reduce((sum, { rows }) => sum + rows, 0))} rows taken evenly; the verifier looked at all.`;
   const cells = layers.map(({ title, layer, statistics: { kept, blocks } }) => [
     title,
     formatCount(layer.neurons),
@@ -156,15 +166,20 @@ function proof(run: ReportRun): string {
 (every row has one owner, masks only where edges are); the residual of every block, summed in whole numbers without rounding; and a bound on
 the error for every input in the declared range, which came out as <strong>${formatNumber(summary.certifiedBound)}</strong>${summary.mode === 'exact' ? ' against the quantised target' : ''}.</p>
 ${table(['stands for', 'neurons', 'rows', 'copies', 'kept edges', 'edges per block', 'residual max', 'allowed'], cells)}
-<h3>Residuals</h3>
+${blocks === 0 ? '<p>Every weight of the target is 0, so there are no blocks of weights to draw.</p>' : histograms(run, layers, looked)}
+</section>`;
+}
+
+/** Residuals and kept edges, layer by layer. */
+function histograms({ summary }: ReportRun, layers: readonly TitledStatistics[], looked: string): string {
+  return `<h3>Residuals</h3>
 ${
   summary.mode === 'exact'
     ? '<p>Exact mode: every sum equals its weight, rounded to the grid. All residuals of weights are 0, so there is no histogram to draw.</p>'
     : `<figure>${residualPlot(layers)}<figcaption>(sum of the kept weights − target weight), layer by layer. ${looked}</figcaption></figure>`
 }
 <h3>Edges kept by each block</h3>
-<figure>${keptPlot(layers)}<figcaption>Blocks of weights that are not 0. ${looked}</figcaption></figure>
-</section>`;
+<figure>${keptPlot(layers)}<figcaption>Blocks of weights that are not 0. ${looked}</figcaption></figure>`;
 }
 
 function widths({ summary }: ReportRun): string {
@@ -210,9 +225,12 @@ function sampleFigure(
   const address = imageAddress(input, shape);
   const image = address === null ? '' : `<img src="${address}" alt="input ${index + 1}">`;
   const said = (values: Float64Array): number => values.indexOf(Math.max(...values));
-  const classes = `target says ${said(target)}, ticket ${said(ticket)}${label === null ? '' : `, label ${label}`}`;
+  const classes =
+    target.length === 1
+      ? ''
+      : `target says ${said(target)}, ticket ${said(ticket)}${label === null ? '' : `, label ${label}`}; `;
   return `<figure><div class="pair">${image}${outputsPlot(pick(target), pick(ticket), drawn.map(String))}</div>
-<figcaption>input ${index + 1}: ${classes}; largest difference ${formatNumber(difference)}</figcaption></figure>`;
+<figcaption>input ${index + 1}: ${classes}largest difference ${formatNumber(difference)}</figcaption></figure>`;
 }
 
 function checking({ summary, target, options, folder }: ReportRun): string {

@@ -27,7 +27,7 @@ export function residualPlot(layers: readonly { title: string; statistics: Block
     width,
     height: facetHeight * layers.length + 74,
     marginLeft: 56,
-    marginRight: 150,
+    marginRight: titleRoom(layers),
     marginBottom: 44,
     x: { label: 'residual, as a share of the largest allowed', labelOffset: 40, domain: [-1, 1] },
     y: { label: 'share of blocks', percent: true, ticks: 3, grid: true },
@@ -55,7 +55,7 @@ export function keptPlot(layers: readonly { title: string; statistics: BlockStat
     width,
     height: facetHeight * layers.length + 74,
     marginLeft: 56,
-    marginRight: 150,
+    marginRight: titleRoom(layers),
     marginBottom: 44,
     x: {
       label: 'edges kept by a block',
@@ -69,6 +69,11 @@ export function keptPlot(layers: readonly { title: string; statistics: BlockStat
       Plot.ruleY([0], { stroke: 'var(--faint)' }),
     ],
   });
+}
+
+/** Room for the layers' titles beside their plots. */
+function titleRoom(layers: readonly { title: string }[]): number {
+  return Math.max(150, 20 + 6.5 * Math.max(...layers.map(({ title }) => title.length)));
 }
 
 /** Neurons of target and source layer by layer, on one logarithmic scale, for widths of ten and of ten thousand. */

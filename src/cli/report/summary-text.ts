@@ -8,7 +8,7 @@ import {
   formatSeconds,
   formatShare,
 } from '../../core/format-number.ts';
-import { layerTitle } from './layer-name.ts';
+import { layerTitle } from '../../core/network/layer-name.ts';
 import { sourceLayerRows } from './source-layer-rows.ts';
 import type { LayerSummary, Summary } from './summary.ts';
 import { textBar, textList, textTable } from './text-table.ts';
@@ -79,7 +79,10 @@ function figures(summary: Summary): [string, string][] {
         ? null
         : `${formatCount(keptEdges)}  (${formatShare(keptEdges / sourceWeights)} of the source)`,
     ],
-    ['blocks', summary.blocks === null ? null : `${formatCount(summary.blocks)} subset-sum problems`],
+    [
+      'blocks',
+      summary.blocks === null ? null : `${formatCount(summary.blocks)} subset-sum problems, biases included`,
+    ],
     ['misses', summary.misses === null ? null : `${formatCount(summary.misses)} rows tried in vain`],
     ['missing copies', summary.missingCopies ? formatCount(summary.missingCopies) : null],
     [

@@ -2,6 +2,7 @@
  * The figures of a run or a verification: summary.json and what `--json` prints. What was not measured is null.
  */
 import type { Evaluation } from '../../../coordinator/evaluate/evaluation.ts';
+import { elementCount, networkShapes } from '../../core/network/shapes.ts';
 import type { Mode } from '../../core/plan/plan.ts';
 import { type ConstructionKind, constructionOf, sourceLayerOf } from '../../core/plan/stage.ts';
 import { sourceWeightCount } from '../../core/source/source-network.ts';
@@ -48,6 +49,7 @@ export interface Summary {
   readonly meanAbsError: number | null;
   readonly outputScale: number | null;
   readonly quantisedMaxAbsError: number | null;
+  /** Null also where there is one output: it has no classes. */
   readonly agreement: number | null;
   readonly accuracy: { readonly target: number | null; readonly ticket: number | null };
   readonly backend: string | null;
@@ -130,7 +132,7 @@ export function summarise(sources: SummarySources): Summary {
     residualMax: isChecked ? verdict.layers.map(({ residualMax }) => residualMax) : null,
     certifiedBound: isChecked ? verdict.certifiedBound : null,
     linearisationBound: isChecked ? verdict.linearisationBound : null,
-    ...functionFigures(evaluation),
+    ...functionFigures(evaluation, elementCount(networkShapes(target.network).output)),
     seconds,
     blocksPerSecond: search?.blocksPerSecond ?? null,
     ticketBytes: sources.ticketBytes,
@@ -144,17 +146,19 @@ export function targetWidths({ network }: LoadedTarget): number[] {
   return [network.layers[0]?.linear.inputs ?? 0, ...network.layers.map(({ linear }) => linear.outputs)];
 }
 
-function functionFigures(evaluation: Evaluation | null) {
+/** Of a single output the largest is no class: there is nothing to agree on. */
+function functionFigures(evaluation: Evaluation | null, outputs: number) {
+  const hasClasses = outputs > 1;
   return {
     images: evaluation?.images ?? null,
     maxAbsError: measured(evaluation?.maxAbsError),
     meanAbsError: measured(evaluation?.meanAbsError),
     outputScale: measured(evaluation?.outputScale),
     quantisedMaxAbsError: measured(evaluation?.quantised?.maxAbsError),
-    agreement: measured(evaluation?.agreement),
+    agreement: hasClasses ? measured(evaluation?.agreement) : null,
     accuracy: {
-      target: measured(evaluation?.accuracy?.target),
-      ticket: measured(evaluation?.accuracy?.ticket),
+      target: hasClasses ? measured(evaluation?.accuracy?.target) : null,
+      ticket: hasClasses ? measured(evaluation?.accuracy?.ticket) : null,
     },
     backend: evaluation?.backend ?? null,
   };

@@ -53,7 +53,7 @@ export function gunzip(packed: Uint8Array, what: string): Uint8Array {
 export function checkCrc(unpacked: Uint8Array, claim: UnpackedClaim): void {
   if (crc32(unpacked) !== claim.crc)
     throw failure(
-      `Cannot unpack ${claim.what}: its checksum is wrong, so it is damaged; fetch or export it again`,
+      `Cannot unpack ${claim.what}: its checksum is wrong: it is damaged or cut off; fetch or export it again`,
     );
 }
 
@@ -65,12 +65,12 @@ function unpackExactly(
   const { size, what } = claim;
   if (size > unpackedBytesMax || size > deflateRatioMax * packed.length)
     throw failure(
-      `Cannot unpack ${what}: it claims ${size} bytes from ${packed.length}, expected at most ${Math.min(unpackedBytesMax, deflateRatioMax * packed.length)}`,
+      `Cannot unpack ${what}: it claims ${size} bytes from ${packed.length}, expected at most ${Math.min(unpackedBytesMax, deflateRatioMax * packed.length)}: it is damaged or cut off`,
     );
   const unpacked = unpackInto(unpack, size, what);
   if (unpacked.length !== size)
     throw failure(
-      `Cannot unpack ${what}: its length is not the ${size} bytes that it claims, so it is damaged`,
+      `Cannot unpack ${what}: its length is not the ${size} bytes that it claims: it is damaged or cut off`,
     );
   checkCrc(unpacked, claim);
   return unpacked;
@@ -85,6 +85,9 @@ function unpackInto(
   try {
     return unpack(new Uint8Array(size + 1));
   } catch (cause) {
-    throw failure(`Cannot unpack ${what}: its compressed data is damaged; fetch or export it again`, cause);
+    throw failure(
+      `Cannot unpack ${what}: its compressed data is damaged or cut off; fetch or export it again`,
+      cause,
+    );
   }
 }

@@ -130,8 +130,12 @@ function readHeader(bytes: Uint8Array): { header: ReadonlyMap<string, JsonValue>
     throw failure(`Cannot read safetensors file: ${bytes.length} bytes, expected at least 8`);
   const length = headerLength(bytes);
   const longest = Math.min(bytes.length - 8, safetensorsHeaderBytesMax);
-  if (length > longest)
-    throw failure(`Cannot read safetensors file: a header of ${length} bytes, expected at most ${longest}`);
+  if (length > longest) {
+    const isCutOff = bytes[8] === 0x7b && length <= safetensorsHeaderBytesMax;
+    throw failure(
+      `Cannot read safetensors file: a header of ${length} bytes, expected at most ${longest}: ${isCutOff ? 'the file is cut off' : 'this is no safetensors file'}`,
+    );
+  }
   const text = decodeUtf8(bytes.subarray(8, 8 + length));
   if (text === undefined || !text.startsWith('{'))
     throw failure('Cannot read safetensors file: its header is not UTF-8 that begins with {');
@@ -170,15 +174,13 @@ function readTensor(name: string, value: JsonValue, data: Uint8Array): PlacedTen
   const shape = readCounts(value.get('shape'), `${what}, shape`);
   const [begin, end, ...rest] = readCounts(value.get('data_offsets'), `${what}, data_offsets`);
   const size = checkedElementCount(shape, what) * dtypeBytes[dtype];
-  if (
-    begin === undefined ||
-    end === undefined ||
-    rest.length > 0 ||
-    end - begin !== size ||
-    end > data.length
-  )
+  if (begin === undefined || end === undefined || rest.length > 0 || end - begin !== size)
     throw failure(
       `Cannot read ${what}: data_offsets [${begin}, ${end}] of ${data.length} bytes, expected a range of ${size} bytes`,
+    );
+  if (end > data.length)
+    throw failure(
+      `Cannot read ${what}: it ends at byte ${end} of the data, expected at most ${data.length}: the file is cut off`,
     );
   return { name, begin, end, tensor: { dtype, shape, data: data.subarray(begin, end) } };
 }

@@ -7,7 +7,7 @@
  *
  * The contents decide where they have a magic number (zip, legacy PyTorch, safetensors); ONNX has none, so its name decides.
  */
-import { failure, misuse, TombolaError } from '../errors.ts';
+import { failure, inFile, misuse } from '../errors.ts';
 import type { Activation } from '../network/activation.ts';
 import type { Network } from '../network/network.ts';
 import { checkNetwork } from './checked-network.ts';
@@ -35,17 +35,7 @@ export interface TargetFile {
  * the file's name.
  */
 export function importTarget(file: TargetFile): Network {
-  try {
-    return checkNetwork(importByFormat(file));
-  } catch (error) {
-    if (!(error instanceof TombolaError)) throw error;
-    throw new TombolaError(error.kind, onOneLine(`${error.message} (in ${file.name})`), { cause: error });
-  }
-}
-
-/** Names in a file may hold line breaks and worse; a message may not. */
-function onOneLine(message: string): string {
-  return message.replace(/\p{Cc}+/gu, ' ');
+  return inFile(file.name, () => checkNetwork(importByFormat(file)));
 }
 
 function importByFormat(file: TargetFile): Network {

@@ -78,7 +78,7 @@ export function planBias(question: BiasQuestion): BiasPlan {
   const size = blockSize(needed, quantised ? quantisedBlockSize : resolvingSize(question, spread.max));
   if (!(size <= longBlockSizeMax))
     throw misuse(
-      `Cannot plan the biases of layer ${view.layer.name}: ${size} constants needed, expected at most ${longBlockSizeMax}; use ${question.biasInit === 'zero' ? '--bias-init uniform or ' : ''}a target with smaller biases${interceptSpread > 0 ? ' or fewer inputs' : ''}`,
+      `Cannot plan the biases of ${view.title}: ${size} constants needed, expected at most ${longBlockSizeMax}; use ${question.biasInit === 'zero' ? '--bias-init uniform or ' : ''}a target with smaller biases${interceptSpread > 0 ? ' or fewer inputs' : ''}`,
     );
   return {
     biasGain,
@@ -174,7 +174,7 @@ function constantRows(
   const edgesPerRow = constantEdges(sample, view, index > 0).length;
   if (edgesPerRow === 0)
     throw misuse(
-      `Cannot plan the biases of layer ${view.layer.name}: its padding, or that of the pool before it, leaves no kernel position that reads a constant alike everywhere, expected less padding`,
+      `Cannot plan the biases of ${view.title}: its padding, or that of the pool before it, leaves no kernel position that reads a constant alike everywhere, expected less padding`,
     );
   const rows = Math.max(Math.ceil(size / edgesPerRow), Math.min(size, distinctConstantsMin));
   const margin = usableShare < 1 ? Math.ceil(2.5 * Math.sqrt(rows)) + 2 : 0;
@@ -199,7 +199,7 @@ function units(
   const biasTolerance = Math.floor(tolerance / biasUnit - biasRounding(size));
   if (biasTolerance < 0)
     throw misuse(
-      `Cannot plan the biases of layer ${view.layer.name}: rounding ${size} samples costs ${biasRounding(size) * biasUnit}, more than the tolerance ${tolerance}; expected ${exact ? '--epsilon instead of --exact' : 'a larger --epsilon'}${biasInit === 'zero' ? ' or --bias-init uniform' : ''}`,
+      `Cannot plan the biases of ${view.title}: rounding ${size} samples costs ${biasRounding(size) * biasUnit}, more than the tolerance ${tolerance}; expected ${exact ? '--epsilon instead of --exact' : 'a larger --epsilon'}${biasInit === 'zero' ? ' or --bias-init uniform' : ''}`,
     );
   return { biasUnit, biasTolerance, biasQuantum: 0 };
 }

@@ -133,6 +133,6 @@ function hopeless({ view, epsilon, sizes, setting }: BlockSearch): Error {
   if (!setting.exact && setting.gridBits < gridBitsMax) mends.push('more --grid-bits');
   if (sizes.length === 1 && sizes[0] !== exactBlockSizeMax) mends.push('more --copies');
   return misuse(
-    `Cannot plan layer ${view.layer.name}: with blocks of ${sizes[0]} to ${sizes.at(-1)} samples too few rows would become copies at ${wanted}, expected ${mends.join(' or ')}`,
+    `Cannot plan ${view.title}: with blocks of ${[...new Set([sizes[0], sizes.at(-1)])].join(' to ')} samples too few rows would become copies at ${wanted}, expected ${mends.join(' or ')}`,
   );
 }

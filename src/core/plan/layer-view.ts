@@ -5,12 +5,15 @@
  * position, so that one copy of a channel serves all its positions; any other dense layer has one tap. In all three cases
  * weight (j, i, t) is element (j·channels + i)·taps + t of the layer's weights.
  */
+import { isTelling, layerTitle } from '../network/layer-name.ts';
 import type { Convolution, Layer, Linear, Network } from '../network/network.ts';
 import { networkShapes, type Shape, stepShape, tapCount, windowPositions } from '../network/shapes.ts';
 
 /** One target layer, ready for the construction. */
 export interface LayerView {
   readonly layer: Layer;
+  /** What messages call it: "layer conv1", "target layer 1" where it has no telling name. */
+  readonly title: string;
   readonly neurons: number;
   readonly channels: number;
   readonly taps: number;
@@ -39,13 +42,13 @@ export function layerViews(network: Network): LayerView[] {
   const shapes = networkShapes(network);
   let before: Shape = shapes.firstInput;
   return network.layers.map((layer, index) => {
-    const view = viewOf(layer, before);
+    const view = viewOf(layer, index, before);
     before = shapeBeforeFlatten(shapes.layers[index]?.linear ?? [], layer);
     return view;
   });
 }
 
-function viewOf(layer: Layer, input: Shape): LayerView {
+function viewOf(layer: Layer, index: number, input: Shape): LayerView {
   const { linear } = layer;
   const convolution = linear.kind === 'convolution' ? linear : null;
   const size = spatialSize(input);
@@ -53,6 +56,7 @@ function viewOf(layer: Layer, input: Shape): LayerView {
   const channels = linear.weights.length / (linear.outputs * taps);
   return {
     layer,
+    title: `${isTelling(layer.name) ? 'layer ' : ''}${layerTitle(layer.name, index)}`,
     neurons: linear.outputs,
     channels,
     taps,

@@ -1,4 +1,4 @@
-/** Names of layers as tables and progress show them. */
+/** Names of layers as tables, progress and messages show them. */
 
 /** Tells whether a name says anything: ONNX models often number their nodes, which beside counts would only confuse. */
 export function isTelling(name: string): boolean {
