@@ -1,6 +1,7 @@
 /** What is left behind in NATS servers and in gateways: that it goes, and that nothing else does. */
 import { Objm } from '@nats-io/obj';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { openCluster } from '../../coordinator/cluster/cluster.ts';
 import { JobClaims } from '../../coordinator/cluster/job-claims.ts';
 import { progressTeller } from '../../coordinator/cluster/jobs-follower.ts';
 import { startSweep } from '../../coordinator/cluster/start-sweep.ts';
@@ -39,6 +40,10 @@ describe.skipIf(!hasNats)('over a NATS server', () => {
     const own = await openNatsLink(parseNatsAddress(nats.url));
     closers.push(() => own.close());
     return own;
+  }
+
+  function stored(job: string): StoredJob {
+    return { job, request: '{}', state: 'running', reason: '', result: '', priority: 0, sequence: 0 };
   }
 
   /** Messages by subject. */
@@ -189,10 +194,6 @@ describe.skipIf(!hasNats)('over a NATS server', () => {
   describe('results of a removed job', () => {
     const { signal } = new AbortController();
 
-    function stored(job: string): StoredJob {
-      return { job, request: '{}', state: 'running', reason: '', result: '', priority: 0, sequence: 0 };
-    }
-
     it('go though they were committed after it was removed; those of other jobs stay', async () => {
       const engine = await openNatsEngine(link, { replicas: 1 });
       for (const job of ['kept', 'removed', 'again']) await engine.putJob(stored(job));
@@ -253,6 +254,18 @@ describe.skipIf(!hasNats)('over a NATS server', () => {
     });
   });
 
+  it('a gateway that starts sweeps', async () => {
+    const engine = await openNatsEngine(link, { replicas: 1 });
+    await engine.putJob(stored('swept-at-start'));
+    await engine.removeJob('swept-at-start');
+    await engine.commitResult('swept-at-start', 'tile', bytesOf('late'));
+    const cluster = await openCluster({ address: nats.url, replicas: 1, monitors: null }, () => undefined);
+    closers.push(() => cluster.close());
+    await until(
+      async () => Object.keys(await messages(resultStreamName, resultFilter('swept-at-start'))).length === 0,
+    );
+  });
+
   describe('that a cell was removed', () => {
     it('is known for a day, and forgotten by the sweep after', async () => {
       const [engine, cells] = [
@@ -260,15 +273,7 @@ describe.skipIf(!hasNats)('over a NATS server', () => {
         await openCells(link, { bucket: 'forgetful', replicas: 1 }),
       ];
       const jobs = await openCells(link, { bucket: 'tombola-jobs', replicas: 1 });
-      await engine.putJob({
-        job: 'a',
-        request: '{}',
-        state: 'done',
-        reason: '',
-        result: '',
-        priority: 0,
-        sequence: 0,
-      });
+      await engine.putJob(stored('a'));
       await engine.removeJob('a');
       await cells.put('claim.a', bytesOf('g'));
       await cells.put('claim.b', bytesOf('g'));

@@ -223,9 +223,10 @@ class NatsJobs implements NatsEngine {
     // A job may be submitted again at any time: results that come from here on are not looked at.
     const end = await this.results.end();
     for (const removed of await this.cells.removed()) {
+      if (signal.aborted) return;
       const job = nameOfToken(removed.key);
-      if (signal.aborted || !(await isGone(job))) continue;
-      await this.results.sweepJob(job, end);
+      const { size } = await this.results.tiles(job);
+      if (size > 0 && (await isGone(job))) await this.results.sweepJob(job, end);
       if (Date.now() - removed.atMs >= natsRemovalKnownMs) await this.cells.forget(removed);
     }
   }
