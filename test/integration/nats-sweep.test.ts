@@ -137,6 +137,20 @@ describe.skipIf(!hasNats)('over a NATS server', () => {
       expect(await objects.read(empty)).toEqual(new Uint8Array(0));
     });
 
+    it('lose no piece either where a replica that lags behind does not list them', async () => {
+      const own = await ownLink();
+      const objects = await openObjectBlobs(own, { replicas: 1 });
+      const bytes = newBytes();
+      const sha256 = await objects.put(bytes, 60_000);
+      const { consumers } = own.manager;
+      const { add } = consumers;
+      consumers.add = (name, options) =>
+        add.call(consumers, name, { ...options, filter_subject: `$O.${bucket}.M.none` });
+      expect(await objects.list(0)).toEqual([sha256]);
+      await objects.sweep(now);
+      expect(Buffer.compare((await objects.read(sha256)) ?? bytesOf(''), bytes)).toBe(0);
+    });
+
     it('that come to be during a sweep are whole after it', async () => {
       const [own, theirs] = [await ownLink(), await ownLink()];
       const [here, there] = [

@@ -7,7 +7,9 @@
  * 2.10.27, 10,000 objects), leaves a marker for ever, and takes what somebody else puts at that moment.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import { AckPolicy, DeliverPolicy } from '@nats-io/jetstream';
 import { type ObjectInfo, type ObjectStore, Objm } from '@nats-io/obj';
+import { type Msg, nanos } from '@nats-io/transport-node';
 import {
   natsObjectPutAttemptsMax,
   natsObjectReadAttemptsMax,
@@ -17,6 +19,7 @@ import {
 import { isConflict } from './conflict.ts';
 import type { NatsLink } from './connection.ts';
 import { Lanes } from './lanes.ts';
+import { pullNow } from './pull-now.ts';
 import { deleteMessage, subjectsOf } from './streams.ts';
 
 const bucket = 'tombola-blobs';
@@ -25,6 +28,8 @@ const pieceRoot = `$O.${bucket}.C.`;
 const infoRoot = `$O.${bucket}.M.`;
 /** A replica that lags behind has a blob's pieces a moment later. */
 const lagMs = 100;
+/** A list that nobody asks for any more is forgotten. */
+const listMs = 5000;
 /** Pieces that do not exist would be waited for for ever. */
 const silenceMsMax = 5000;
 
@@ -33,6 +38,9 @@ export interface ObjectsOptions {
   readonly replicas: number;
   readonly silenceMs?: number;
 }
+
+/** What is said of an object. */
+export type Description = Pick<ObjectInfo, 'name' | 'nuid' | 'mtime' | 'deleted' | 'revision'>;
 
 /** Which pieces may go. */
 export interface PieceSweep {
@@ -93,9 +101,12 @@ export class Objects {
     );
   }
 
-  /** Asked for one by one: a list of the library's waits for half a minute where an object is removed meanwhile. */
-  async infos(names: readonly string[]): Promise<readonly ObjectInfo[]> {
-    const found = await Promise.all(names.map((name) => this.looks.run(Symbol(name), () => this.info(name))));
+  /** Returns the descriptions of those of the objects that are there. */
+  async infos(names: readonly string[]): Promise<readonly Description[]> {
+    const listed = await this.listed();
+    const ask = (name: string): Promise<Description | null> =>
+      this.looks.run(Symbol(name), () => this.info(name));
+    const found = await Promise.all(names.map((name) => listed.get(name) ?? ask(name)));
     return found.filter((info) => info !== null);
   }
 
@@ -125,6 +136,26 @@ export class Objects {
       if (signal.aborted) return;
       if (!named.has(subject) && (await this.isOlder(subject, olderThanMs))) await this.purge(subject);
     }
+  }
+
+  /**
+   * By name; a replica that lags behind, or a server that is slow, leaves some out. The library's list may wait for half a minute for
+   * an object that is removed meanwhile.
+   */
+  private listed(): Promise<ReadonlyMap<string, Description>> {
+    const { link } = this;
+    return link.guard('list', async () => {
+      const { name: consumer, num_pending: count } = await link.manager.consumers.add(stream, {
+        filter_subject: `${infoRoot}*`,
+        deliver_policy: DeliverPolicy.LastPerSubject,
+        ack_policy: AckPolicy.None,
+        mem_storage: true,
+        num_replicas: 1,
+        inactive_threshold: nanos(listMs),
+      });
+      const messages = count === 0 ? null : await pullNow(link, { stream, consumer, count });
+      return new Map((messages ?? []).map(descriptionOf).map((info) => [info.name, info]));
+    });
   }
 
   /** Whether the last of the pieces on a subject came longer ago than this. */
@@ -208,6 +239,14 @@ export class Objects {
       }
     }
   }
+}
+
+/** The reply subject is $JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<deliveries>.<sequence>.… */
+function descriptionOf(message: Msg): Description {
+  const tokens = message.reply?.split('.') ?? [];
+  const revision = Number(tokens[tokens.indexOf(stream) + 3]);
+  const { name, nuid, mtime, deleted = false } = message.json<Omit<Description, 'revision'>>();
+  return { name, nuid, mtime, deleted, revision };
 }
 
 /** Rejects when a result takes too long. */

@@ -10,12 +10,13 @@
  * puts again (coordinator/cluster/work-port.ts).
  */
 import { AckPolicy, RetentionPolicy } from '@nats-io/jetstream';
-import { createInbox, type Msg, nanos } from '@nats-io/transport-node';
+import { type Msg, nanos } from '@nats-io/transport-node';
 import { z } from 'zod';
 import { tilesInFlightMax } from '../../../src/core/limits.ts';
 import { isConflict, isConsumerMissing } from './conflict.ts';
 import type { NatsLink } from './connection.ts';
 import { jobToken, nameOfToken, tileTokens } from './names.ts';
+import { pullNow } from './pull-now.ts';
 import { ensureStream, subjectsOf } from './streams.ts';
 
 /** An item that, once pulled, is ours until we say what became of it. */
@@ -54,16 +55,12 @@ export interface WorkStream {
 
 const streamName = 'tombola-work';
 const subjectRoot = 'tombola.work';
-/** What has not come by then is given to others when its time is over. */
-const pullMs = 2000;
 const namesMs = 2500;
 const namesSchema = z.object({
   total: z.number(),
   consumers: z.array(z.string()).nullable(),
   error: z.object({ description: z.string() }).optional(),
 });
-/** Statuses that end a pull: nothing there, and whatever else is none of ours. */
-const missingStatus = 503;
 
 /** Returns the items; their stream is made if it is not there. */
 export async function openWorkStream(
@@ -134,7 +131,12 @@ function itemsOf(link: NatsLink): Pick<WorkStream, 'put' | 'find' | 'waiting' | 
         return { tile, item, isPulled: false, isRepeated: true, done, keep: nothing, giveBack: nothing };
       }),
     waiting: async (job) => new Set((await subjectsOf(link, streamName, filterOf(job))).map(tileOf)),
-    pull: (job, count) => guard('pull from', () => pull(link, consumerOf(job), count)),
+    pull: (job, count) =>
+      guard('pull from', async () => {
+        // What comes too late to be found is given to others when its time is over.
+        const messages = await pullNow(link, { stream: streamName, consumer: consumerOf(job), count });
+        return messages?.map(deliveryOf) ?? null;
+      }),
   };
 }
 
@@ -168,37 +170,6 @@ async function consumersOf({ connection }: NatsLink): Promise<readonly string[]>
     names.push(...(consumers ?? []));
     if (consumers === null || consumers.length === 0 || names.length >= total) return names;
   }
-}
-
-/** The library's own pulls wait a second at least for what is not there. */
-async function pull(
-  { connection }: NatsLink,
-  consumer: string,
-  count: number,
-): Promise<readonly Delivery[] | null> {
-  const inbox = createInbox();
-  const items = connection.subscribe(inbox, { max: count + 1 });
-  const ending = setTimeout(() => items.unsubscribe(), pullMs);
-  const found: Delivery[] = [];
-  connection.publish(
-    `$JS.API.CONSUMER.MSG.NEXT.${streamName}.${consumer}`,
-    JSON.stringify({ batch: count, no_wait: true }),
-    { reply: inbox },
-  );
-  try {
-    for await (const message of items) {
-      if (message.headers !== undefined && message.headers.code !== 0) {
-        if (message.headers.code === missingStatus && found.length === 0) return null;
-        break;
-      }
-      found.push(deliveryOf(message));
-      if (found.length === count) break;
-    }
-  } finally {
-    clearTimeout(ending);
-    items.unsubscribe();
-  }
-  return found;
 }
 
 /** Acknowledgements go to the message's reply subject, as $JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<deliveries>.… */
