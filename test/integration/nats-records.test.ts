@@ -234,6 +234,26 @@ describe.skipIf(!hasNats)('over a NATS server', () => {
       expect(await second.storedJob(job)).toEqual(as('cancelled'));
     });
 
+    it('is gone for who was cut off until even its removal was forgotten, and may be put again', async () => {
+      const [first, second] = await twoEngines();
+      const as = newJob();
+      const { job } = as('running');
+      let told: StoredJob | null | undefined;
+      await second.putJob(as('running'));
+      const stop = await first.followJobs((name, stored) => {
+        if (name === job) told = stored;
+      });
+      await until(() => told !== undefined);
+      stop();
+      await second.removeJob(job);
+      const cells = await openCells(link, { bucket: 'tombola-jobs', replicas: 1 });
+      for (const removed of await cells.removed()) await cells.forget(removed);
+      await first.refreshJob(job);
+      expect(told).toBeNull();
+      await first.putJob(as('running'));
+      expect(await second.storedJob(job)).toEqual(as('running'));
+    });
+
     it('can be changed twice in a row, without waiting for the first answer', async () => {
       const [first, second] = await twoEngines();
       const as = newJob();

@@ -137,8 +137,11 @@ class NatsJobs implements NatsEngine {
   async refreshJob(job: string): Promise<void> {
     const key = jobToken(job);
     this.checkOpen();
+    const before = this.known.get(key);
     const change = await this.cells.latest(key);
     if (change !== undefined) this.follow(key, change);
+    // Removed, so long ago that even that is forgotten.
+    else if (before !== undefined) this.follow(key, { value: null, revision: before.revision });
     else {
       this.absent.add(key);
       for (const oldest of this.absent) if (this.absent.size > jobCountMax) this.absent.delete(oldest);
