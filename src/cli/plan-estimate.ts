@@ -74,7 +74,7 @@ function layerEstimate(place: LayerPlace, secondsPerBlock: number | null): Layer
   const size = view.channels * view.taps;
   const { copies: copiesWanted, misses } = expectedRows(plan, views, index);
   // In exact mode a weight that is rounded to 0 has no block.
-  const quantum = plan.mode === 'exact' ? weightQuantum(view.weightMax, plan.source.gridBits) : 0;
+  const quantum = plan.mode === 'exact' ? weightQuantum(view.scale, plan.source.gridBits) : 0;
   const inGrid = (weight: number): number => (quantum === 0 ? weight : Math.round(weight / quantum));
   let blocks = 0;
   for (const neuron of neuronsWithRows(plan, views, index)) {

@@ -2,10 +2,10 @@
 import { failure } from '../../core/errors.ts';
 import { decodeTicket } from '../../core/format/ticket-file.ts';
 import type { PlanOptions } from '../../core/plan/make-plan.ts';
-import { constructionOf } from '../../core/plan/stage.ts';
 import { finishRun, keepTicket, type SearchFigures, type SearchTask } from '../finish-run.ts';
 import type { Summary } from '../report/summary.ts';
 import { appendMetrics } from '../run-folder.ts';
+import { checkAsked } from './check-asked.ts';
 import type { CoordinatorClient } from './coordinator-client.ts';
 import { askPatiently, followJob, type Patience } from './follow-job.ts';
 import type { JobView } from './job-view.ts';
@@ -65,33 +65,13 @@ export async function fetchTicket(
     missingCopies,
     seconds,
   } = await askPatiently(() => client.figures(result.summaryBlob), patience);
-  checkAsked(ticket, options);
+  checkAsked(decodeTicket(ticket).ticket, options);
   keepTicket(folder, [ticket]);
   return {
     blocks: null,
     search: { misses: missedRows, predictedMisses, missingCopies, blocksPerSecond: null },
     seconds: { plan: seconds.plan, solve: seconds.solve },
   };
-}
-
-/** A ticket of another tolerance or seed would verify too. */
-function checkAsked(bytes: Uint8Array, options: PlanOptions): void {
-  const { ticket } = decodeTicket(bytes);
-  const { mode, epsilon, rule, inputRange, source } = ticket;
-  const construction = ticket.layers.length === 1 ? (options.construction ?? 'L+1') : constructionOf(ticket);
-  const pairs: readonly [string, unknown, unknown][] = [
-    ['mode', mode, options.mode],
-    ['epsilon', epsilon, options.epsilon],
-    ['rule', rule, options.rule],
-    ['construction', construction, options.construction ?? 'L+1'],
-    ['seed', source.seed, options.seed],
-    ['input range', inputRange.join(), options.inputRange.join()],
-  ];
-  for (const [what, found, asked] of pairs)
-    if (found !== asked)
-      throw failure(
-        `Cannot use the coordinator's ticket: its ${what} is ${found}, expected ${asked}, as asked for`,
-      );
 }
 
 function metricsOf({ progress }: JobView): Record<string, unknown> {

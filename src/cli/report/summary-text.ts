@@ -69,7 +69,12 @@ function figures(summary: Summary): [string, string][] {
     error === null || outputScale === null || outputScale === 0
       ? ''
       : `  (${formatShare(error / outputScale)} of the largest output, ${formatNumber(outputScale)})`;
+  const claim =
+    summary.mode === 'exact'
+      ? `every weight equals the target's, quantised to ${summary.gridBits} bits`
+      : `every weight within ${formatNumber(summary.epsilon)} of its layer's largest`;
   const rows: [string, string | null][] = [
+    ['claim', claim],
     ['depth', `target ${summary.targetDepth}, source ${summary.sourceDepth}`],
     ['target weights', `${formatCount(summary.targetWeights)} that are not 0`],
     ['source weights', `${formatCount(sourceWeights)}, drawn from seed ${summary.seed}`],

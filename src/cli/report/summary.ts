@@ -3,6 +3,7 @@
  */
 import type { Evaluation } from '../../../coordinator/evaluate/evaluation.ts';
 import { elementCount, networkShapes } from '../../core/network/shapes.ts';
+import { layerScale } from '../../core/plan/layer-view.ts';
 import type { Mode } from '../../core/plan/plan.ts';
 import { type ConstructionKind, constructionOf, sourceLayerOf } from '../../core/plan/stage.ts';
 import { sourceWeightCount } from '../../core/source/source-network.ts';
@@ -20,6 +21,8 @@ export interface Summary {
   readonly mode: Mode;
   readonly epsilon: number;
   readonly rule: string;
+  /** Bits of the source's numbers; in exact mode also those that the target is quantised to. */
+  readonly gridBits: number;
   /** Decimal text: it may exceed what JSON numbers hold. */
   readonly seed: string;
   readonly inputRange: readonly [number, number];
@@ -115,6 +118,7 @@ export function summarise(sources: SummarySources): Summary {
     mode: ticket.mode,
     epsilon: ticket.epsilon,
     rule: ticket.rule,
+    gridBits: ticket.source.gridBits,
     seed: ticket.source.seed.toString(),
     inputRange: [low, high],
     targetDepth: target.network.layers.length,
@@ -177,7 +181,6 @@ function layerSummaries({ ticket, target, verdict }: SummarySources): LayerSumma
     copies: verdict.layers[index]?.copies ?? null,
     keptEdges: verdict.layers[index]?.keptEdges ?? null,
     residualMax: verdict.layers[index]?.residualMax ?? null,
-    residualAllowed:
-      ticket.epsilon * (linear.weights.reduce((max, weight) => Math.max(max, Math.abs(weight)), 0) || 1),
+    residualAllowed: ticket.epsilon * layerScale(linear),
   }));
 }
