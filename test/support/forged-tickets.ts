@@ -331,6 +331,92 @@ export function zeroLayer(bias: number, error: number): Forgery {
   );
 }
 
+/** A bias made of constants of 2^`exponent`: where that is much, float64 loses more of their sum than the tolerance allows. */
+export function largeConstants(exponent: number): Forgery {
+  const rows = 3000;
+  const source = sourceOf(
+    [
+      [rows, 1],
+      [1, rows],
+    ],
+    24,
+    1,
+  );
+  const layers = source.layers.with(0, { rows, cols: 1, taps: 1, gain: 1, biasGain: 2 ** exponent });
+  const [first, second] = [readerOf(source, 0), readerOf(source, 1)];
+  const product = (row: number): number => first.bias(row) * second.weight(0, row);
+  const elements = Array.from({ length: rows - 1 }, (_, row) => row + 1)
+    .filter((row) => Math.abs(first.bias(row)) > 2 ** 21 && product(row) > 0)
+    .slice(0, 1000);
+  const sum = elements.reduce((whole, row) => whole + product(row), 0);
+  if (BigInt(sum) === elements.reduce((whole, row) => whole + BigInt(product(row)), 0n))
+    throw new Error('the sum is to round');
+  const weight = (first.weight(0, 0) * second.weight(0, 0)) / 2 ** 46;
+  return forgery(
+    `a bias of constants up to 2^${exponent}`,
+    networkOf(denseLayer([weight], [sum * 2 ** (exponent - 46)])),
+    /^source layer 2, neuron 0, row 0, bias: residual 0 of numbers so large/,
+    {
+      source: { ...source, layers },
+      univariate: {
+        inputs: new Int32Array(rows).fill(-1).fill(0, 0, 1),
+        constantRows: rows - 1,
+        extendedInput: false,
+        signGroups: 'any',
+      },
+      layers: [
+        {
+          ...emptyLayer,
+          copyCounts: Int32Array.of(1),
+          copyRows: Int32Array.of(0),
+          masks: ones(1 + elements.length),
+          biasElements: Int32Array.from(elements),
+          biasTolerance: 0.01 * Math.abs(weight),
+        },
+      ],
+    },
+  );
+}
+
+/** A bias from a constant in row 1 − `constantRows` of a layer that has one row. */
+export function absentConstants(constantRows: number): Forgery {
+  const source = sourceOf(
+    [
+      [1, 1],
+      [1, 1],
+      [1, 1],
+    ],
+    24,
+    1,
+  );
+  const row = 1 - constantRows;
+  const constant = readerOf(source, 1).bias(row) / 2 ** 23;
+  const weight = readerOf(source, 2).weight(0, row) / 2 ** 23;
+  return forgery(
+    `${constantRows} constants in one row`,
+    networkOf(denseLayer([0], [0]), denseLayer([0], [constant * weight])),
+    /^source layer 2: \d+ constant rows, expected at most 1/,
+    {
+      source,
+      layers: [
+        {
+          ...emptyLayer,
+          copyCounts: Int32Array.of(0),
+          constantElements: new Int32Array(constantRows).fill(-1),
+        },
+        {
+          ...emptyLayer,
+          copyCounts: Int32Array.of(1),
+          copyRows: Int32Array.of(0),
+          masks: Uint8Array.of(1),
+          biasElements: Int32Array.of(row),
+          biasTolerance: 0.01 * Math.abs(constant * weight),
+        },
+      ],
+    },
+  );
+}
+
 /** Every one that must be refused. */
 export function forgeries(): readonly Forgery[] {
   return [
@@ -343,6 +429,8 @@ export function forgeries(): readonly Forgery[] {
     biasBlock(3, true),
     oneSided(-1),
     oneSided(-1e-9),
+    largeConstants(70),
+    absentConstants(3),
     zeroLayer(0, 0.009),
     zeroLayer(0.001, 0.009),
     zeroLayer(0.5, 0.0051),
@@ -356,6 +444,8 @@ export function nearForgeries(): readonly Forgery[] {
     deeperBlock(40),
     biasBlock(4096),
     biasBlock(3),
+    largeConstants(5),
+    absentConstants(1),
     oneSided(0),
     zeroLayer(0.5, 0.0049),
   ];

@@ -62,8 +62,10 @@ export class IndependentCheck {
       inputRange[0],
     );
     if (univariate.signGroups === 'positive' && low < 0) return `inputs from ${low}`;
-    for (const [index, { biasElements, biasTolerance, biasQuantum }] of layers.entries()) {
+    for (const [index, { biasElements, constantElements, biasTolerance, biasQuantum }] of layers.entries()) {
       const long = this.groups(index).find(({ columns }) => columns.length > 40);
+      const rows = index + 1 < layers.length ? (this.ticket.source.layers[index + 1]?.rows ?? 0) : 0;
+      if (constantElements.length > rows) return `layer ${index}, constants without rows`;
       if (long !== undefined || biasElements.length > 4096) return `layer ${index}, a block too long`;
       if (new Set(biasElements).size !== biasElements.length) return `layer ${index}, an edge twice`;
       const scale = this.scale(index);
@@ -145,7 +147,9 @@ export class IndependentCheck {
     const { biasQuantum, biasTolerance } = this.layer(index);
     const bias = this.linear(index).bias[neuron] ?? Number.NaN;
     const target = biasQuantum > 0 ? Math.round(bias / biasQuantum) * biasQuantum : bias;
-    return Math.abs(found - target) <= biasTolerance + 1e-12 * (size + Math.abs(target));
+    const noise = 1e-12 * (size + Math.abs(target));
+    const residual = Math.abs(found - target);
+    return (residual <= noise && noise <= biasQuantum / 64) || residual + noise <= biasTolerance * (1 + 1e-6);
   }
 
   private biasTerm(index: number, row: number, element: number): number {

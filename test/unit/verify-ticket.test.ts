@@ -130,6 +130,18 @@ describe.each(sampleNames)('a ticket of %s is refused', (name) => {
     expect(await faultWith({ 0: a + 1, 1: b - 1 })).toMatch(/^source layer 2/);
   });
 
+  it('with a constant behind its last layer, where it would be one more output', async () => {
+    const { ticket, ...sample } = sampleOf(samples, name);
+    const last = ticket.layers.length - 1;
+    const rows = (ticket.source.layers[last + 1]?.rows ?? 0) + 1;
+    const longer = withLayer(withSourceLayer(ticket, last + 1, { rows }), last, () => ({
+      constantElements: Int32Array.of(-1),
+    }));
+    expect(await faultOf({ ...sample, ticket }, longer)).toBe(
+      `source layer ${last + 2}: 1 constant rows, expected none behind the last layer`,
+    );
+  });
+
   it('with a wider bias tolerance, a dishonest quantum, or a smaller epsilon', async () => {
     const sample = sampleOf(samples, name);
     const { mode, epsilon } = sample.ticket;
@@ -374,6 +386,17 @@ describe('the verifier', () => {
       const verdict = await verifyTicket({ ...sample.ticket, inputRange: [-limit, limit] }, sample);
       expect(verdict.certifiedBound).not.toBeNaN();
       expect(verdict.linearisationBound).not.toBeNaN();
+    }
+  });
+
+  it('certifies nothing where the intervals of the target are beyond all numbers', async () => {
+    for (const name of ['dense ReLU', 'dense ReLU with sign groups', 'exact dense']) {
+      const sample = sampleOf(samples, name);
+      const [low] = sample.ticket.inputRange;
+      const inputRange = [low * 1e308, 1.7e308] as const;
+      const { fault, certifiedBound } = await verifyTicket({ ...sample.ticket, inputRange }, sample);
+      expect(fault).toBeNull();
+      expect(certifiedBound).toBe(Number.POSITIVE_INFINITY);
     }
   });
 });

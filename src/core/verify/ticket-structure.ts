@@ -135,6 +135,9 @@ function rowsFault({ ticket, views }: TicketContext, index: number): string | nu
     layer.copyCounts.reduce((sum, count) => sum + count, 0) !== layer.copyRows.length
   )
     return 'the copies per neuron do not add up to the rows';
+  const constantsMax = index + 1 < views.length ? (ticket.source.layers[index + 1]?.rows ?? 0) : 0;
+  if (layer.constantElements.length > constantsMax)
+    return `${layer.constantElements.length} constant rows, expected ${constantsMax === 0 ? 'none behind the last layer' : `at most ${constantsMax}`}`;
   const used = views[index + 1]?.usedChannels;
   const orphan = layer.copyCounts.findIndex((count, neuron) =>
     used === undefined ? count !== 1 : used[neuron] === 1 && count < 1,

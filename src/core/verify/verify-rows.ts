@@ -67,7 +67,8 @@ export function verifyRows(subject: RowsSubject, range: RowRange, fast?: FastVer
 
 /**
  * Rounding of a bias in float64 relative to the sum of its terms' sizes: longBlockSizeMax edges (ticket-structure.ts refuses more), the
- * row's own bias, intercept and target err by less than 4,100 · 2^-53 < 5e-13 of it. Used only up to a small part of the tolerance, or of the quantum, so that huge terms that cancel cannot hide a residual.
+ * row's own bias, intercept and target err by less than 4,100 · 2^-53 < 5e-13 of it. A residual counts with all of it, so that huge terms
+ * that cancel cannot hide one; a quantised bias is hit only where rounding is a small part of its quantum.
  */
 const biasSlack = 1e-12;
 
@@ -144,9 +145,13 @@ class RowVerifier {
   private biasResidual(found: number, { size, where }: { size: number; where: string }): number {
     const { biasQuantum, biasTolerance } = this.layer;
     const noise = biasSlack * size;
-    const residual = Math.abs(found) <= Math.min(noise, biasQuantum / 64) ? 0 : found;
-    if (!(Math.abs(residual) <= biasTolerance + Math.min(noise, 1e-6 * biasTolerance)))
-      this.reject(`${where}: residual ${residual}, tolerance ${biasTolerance}`);
+    const isHit = Math.abs(found) <= noise && noise <= biasQuantum / 64;
+    const residual = isHit ? 0 : found;
+    if (!isHit && !(Math.abs(found) + noise <= biasTolerance * (1 + 1e-6))) {
+      const blur =
+        Math.abs(found) <= biasTolerance ? ` of numbers so large that it may be off by ${noise}` : '';
+      this.reject(`${where}: residual ${found}${blur}, tolerance ${biasTolerance}`);
+    }
     this.biasResidualMax = Math.max(this.biasResidualMax, Math.abs(residual));
     return residual;
   }

@@ -78,7 +78,7 @@ export async function verifyTicket(
     layers,
     keptEdges: layers.reduce((sum, layer) => sum + layer.keptEdges, keptBesides),
     blocks: layers.reduce((sum, layer) => sum + layer.blocks, 0),
-    certifiedBound: orInfinity(certifiedBound),
+    certifiedBound: hasBounds(first) ? orInfinity(certifiedBound) : Number.POSITIVE_INFINITY,
     linearisationBound: orInfinity(linearisationBound),
   };
 }
@@ -154,7 +154,14 @@ class TicketWalk {
   }
 }
 
-/** Where intervals overflow, 0 · ∞ leaves no number: nothing is certified. */
+/** Tells whether interval arithmetic along the target stays within numbers. Where it overflows nothing can be said of what follows. */
+function hasBounds({ whole }: TicketContext): boolean {
+  return whole.intervals.every(({ inputs, linear }) =>
+    [...inputs, ...linear].every((interval) => interval.every(Number.isFinite)),
+  );
+}
+
+/** Where errors overflow, 0 · ∞ leaves no number: nothing is certified. */
 function orInfinity(bound: number): number {
   return Number.isNaN(bound) ? Number.POSITIVE_INFINITY : bound;
 }
