@@ -12,7 +12,8 @@ import { encodeTicket } from '../../src/core/format/ticket-file.ts';
 import type { PlanOptions } from '../../src/core/plan/make-plan.ts';
 import type { Ticket } from '../../src/core/ticket/ticket.ts';
 import { collect, exportBytes, inputsOf } from '../support/exported.ts';
-import { type Forgery, forgeries, nearForgeries } from '../support/forged-tickets.ts';
+import { forgeries, nearForgeries } from '../support/forged-tickets.ts';
+import type { Forgery } from '../support/handmade-ticket.ts';
 import { kernelSolver, searchInProcess } from '../support/in-process-search.ts';
 import { hasNumpy, numpyBytes } from '../support/python.ts';
 import {

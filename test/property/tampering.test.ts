@@ -8,7 +8,8 @@ import type { Ticket } from '../../src/core/ticket/ticket.ts';
 import { openFastVerifier } from '../../src/core/verify/fast/fast-verifier.ts';
 import { ticketContext } from '../../src/core/verify/layer-context.ts';
 import { localCheck, verifyTicket } from '../../src/core/verify/verify-ticket.ts';
-import { type Forgery, forgeries, nearForgeries } from '../support/forged-tickets.ts';
+import { forgeries, nearForgeries } from '../support/forged-tickets.ts';
+import type { Forgery } from '../support/handmade-ticket.ts';
 import { IndependentCheck } from '../support/independent-check.ts';
 import { mutate, seededNumbers } from '../support/mutants.ts';
 import {
