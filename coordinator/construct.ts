@@ -293,7 +293,7 @@ class LayerRun {
       // Where the verifying threads read them without a copy of their own.
       allocate: (bytes) => new Uint8Array(new SharedArrayBuffer(bytes)),
     });
-    this.misses = new MissPlaces(run.problem, run.wanted.length);
+    this.misses = new MissPlaces(run.problem);
     this.options.observer?.begun(this.layer);
     this.report('layer', { pass: 0, blocks: 0, resumed: false });
   }

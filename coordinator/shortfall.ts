@@ -1,43 +1,53 @@
 /**
- * What is said where a layer ends without a copy of some neuron: how many are missing, and what may help. Rows that all miss in the same
- * place miss for one reason, which more rows share: then only other numbers help, another seed.
+ * What is said where a layer ends without a copy of some neuron: how many are missing, and what may help. Rows that nearly all miss in the
+ * same place miss for one reason, which more rows share: then only other numbers help, another seed.
  */
 import { failure, type TombolaError } from '../src/core/errors.ts';
-import { blocksPerRow, type LayerProblem, type Tile, type TileResult } from '../src/core/plan/tile.ts';
+import {
+  blocksPerRow,
+  type LayerProblem,
+  type Tile,
+  type TileNeuron,
+  type TileResult,
+} from '../src/core/plan/tile.ts';
 
-const noMiss = -1;
-const severalPlaces = -2;
+/** Share of the misses from which on one place is to blame. */
+const blameShare = 3 / 4;
 
-/** Where the rows of each neuron missed, as far as it is one place. */
+/** Where the rows of each neuron missed. */
 export class MissPlaces {
   private readonly problem: LayerProblem;
-  /** Shape [neurons]: a place, or {@link noMiss}, or {@link severalPlaces}. */
-  private readonly places: Int32Array;
+  /** Misses by neuron, then place; no more entries than rows that missed. */
+  private readonly counts = new Map<number, Map<number, number>>();
 
-  constructor(problem: LayerProblem, neurons: number) {
+  constructor(problem: LayerProblem) {
     this.problem = problem;
-    this.places = new Int32Array(neurons).fill(noMiss);
   }
 
   /** Counts the misses of a verified result. */
   add({ neurons }: Tile, { misses }: TileResult): void {
     let at = 0;
     for (let index = 0; index < misses.length; index += 2) {
-      const row = misses[index] ?? 0;
       // Misses come neuron by neuron, as the neurons of the tile do.
-      const found = neurons.findIndex(
-        ({ firstRow, rowCount }, k) => k >= at && row >= firstRow && row < firstRow + rowCount,
-      );
-      if (found < 0) continue;
-      at = found;
-      this.count(neurons[found]?.neuron ?? 0, this.placeOf(misses[index + 1] ?? 0));
+      while (at < neurons.length && !triesRow(neurons[at], misses[index] ?? 0)) at++;
+      const neuron = neurons[at]?.neuron;
+      if (neuron !== undefined) this.count(neuron, this.placeOf(misses[index + 1] ?? 0));
     }
   }
 
-  /** Returns what all misses of these neurons have in common, in words, or null. */
+  /** Returns in words where nearly all misses of these neurons lie, or null if that is no one place. */
   shared(neurons: readonly number[]): string | null {
-    const [place = noMiss] = neurons.map((neuron) => this.places[neuron] ?? noMiss);
-    if (place < 0 || neurons.some((neuron) => this.places[neuron] !== place)) return null;
+    const sums = new Map<number, number>();
+    for (const neuron of neurons)
+      for (const [place, count] of this.counts.get(neuron) ?? [])
+        sums.set(place, (sums.get(place) ?? 0) + count);
+    const total = [...sums.values()].reduce((sum, count) => sum + count, 0);
+    const [most] = [...sums].sort(([, a], [, b]) => b - a);
+    if (most === undefined || most[1] < blameShare * total) return null;
+    return `${most[1]} of the ${total} rows tried for them missed in ${this.inWords(most[0])}`;
+  }
+
+  private inWords(place: number): string {
     const { problem } = this;
     if (place === blocksPerRow(problem) - 1) return 'the bias block';
     const channel = problem.groupChannels[Math.floor(place / problem.taps)];
@@ -47,8 +57,8 @@ export class MissPlaces {
   }
 
   private count(neuron: number, place: number): void {
-    const before = this.places[neuron] ?? noMiss;
-    this.places[neuron] = before === noMiss || before === place ? place : severalPlaces;
+    const places = this.counts.get(neuron) ?? new Map<number, number>();
+    this.counts.set(neuron, places.set(place, (places.get(place) ?? 0) + 1));
   }
 
   /** A block; behind the univariate layer the first block of the same sign group, whose taps share their multipliers. */
@@ -57,6 +67,10 @@ export class MissPlaces {
     const isBias = block === blocksPerRow(this.problem) - 1;
     return groupMultipliers === null || isBias ? block : block - (block % taps);
   }
+}
+
+function triesRow(neuron: TileNeuron | undefined, row: number): boolean {
+  return neuron !== undefined && row >= neuron.firstRow && row < neuron.firstRow + neuron.rowCount;
 }
 
 /** What a shortfall is told of. */
@@ -94,6 +108,6 @@ function refusal(
       ? [moreRows, ...moreCopies, 'another --seed']
       : ['another --seed', ...moreCopies, moreRows];
   return failure(
-    `Cannot complete layer ${layerName}: ${without.length} of ${wanted.length} neurons have no copy and ${missing} copies are missing in all, expected 0; ${shared === null ? '' : `all their rows missed in ${shared}; `}try ${mends.slice(0, -1).join(', ')} or ${mends.at(-1)}`,
+    `Cannot complete layer ${layerName}: ${without.length} of ${wanted.length} neurons have no copy and ${missing} copies are missing in all, expected 0; ${shared === null ? '' : `${shared}; `}try ${mends.slice(0, -1).join(', ')} or ${mends.at(-1)}`,
   );
 }

@@ -54,17 +54,22 @@ describe('a search that ends without a copy of some neuron', () => {
     [
       'of a first layer that always misses in its biases',
       failing(1, bias),
-      /3 of 3 neurons have no copy and \d+ copies are missing in all, expected 0; all their rows missed in the bias block; try another --seed or a smaller --failure-probability$/,
+      /3 of 3 neurons have no copy and \d+ copies are missing in all, expected 0; (\d+) of the \1 rows tried for them missed in the bias block; try another --seed or a smaller --failure-probability$/,
     ],
     [
       'of a first layer that always misses at one input',
       failing(1, () => 2),
-      /all their rows missed in the blocks of input 2, which share their univariate weights; try another --seed or /,
+      /(\d+) of the \1 rows tried for them missed in the blocks of input 2, which share their univariate weights; try another --seed or /,
     ],
     [
       'of a later layer that always misses in one block',
       failing(2, () => 1),
-      /all their rows missed in one block, that of input 1, kernel position 0; try another --seed, more --copies or a smaller --failure-probability$/,
+      /(\d+) of the \1 rows tried for them missed in one block, that of input 1, kernel position 0; try another --seed, more --copies or a smaller --failure-probability$/,
+    ],
+    [
+      'of a later layer that nearly always misses in its biases',
+      failing(2, (row, problem) => (row % 5 === 0 ? 1 : bias(row, problem))),
+      /\d+ of the \d+ rows tried for them missed in the bias block; try another --seed, more --copies or /,
     ],
     [
       'of a later layer that misses here and there',

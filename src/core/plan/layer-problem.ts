@@ -3,6 +3,7 @@
  */
 import { linearisation } from '../network/activation.ts';
 import { wholeSourceLayer } from '../source/source-network.ts';
+import { unevenBlock, wholeValues } from './bias-edges.ts';
 import type { ConstantEdge } from './constants.ts';
 import type { LayerView } from './layer-view.ts';
 import type { LayerPlan, Plan } from './plan.ts';
@@ -89,22 +90,21 @@ function biasProblem(place: LayerPlace, constants: readonly ConstantEdge[]): Bia
   const quantised = layer.biasQuantum > 0;
   const sampleShift = quantised ? 0 : plan.source.gridBits - 1;
   const scale = (gain * 2 ** sampleShift) / (half * layer.biasUnit);
-  const usable = constants
-    .filter(({ value }) => !quantised || isWhole(value * scale))
-    .slice(0, layer.biasBlockSize);
+  const { edges, values } = quantised
+    ? wholeValues(constants, scale)
+    : { edges: constants, values: constants.map(({ value }) => Math.round(value * scale)) };
+  const block = quantised
+    ? unevenBlock(values, layer.biasBlockSize)
+    : [...values.keys()].slice(0, layer.biasBlockSize);
   const intercept = index === 0 ? linearisation(plan.univariate.activation).intercept : 0;
   return {
-    elements: Int32Array.from(usable, ({ element }) => element),
-    values: Int32Array.from(usable, ({ value }) => Math.round(value * scale)),
+    elements: Int32Array.from(block, (k) => edges[k]?.element ?? 0),
+    values: Int32Array.from(block, (k) => values[k] ?? 0),
     sampleShift,
     ownScale: layer.ownBias ? biasGain / half / layer.biasUnit : 0,
     interceptScale: (intercept * gain) / half / layer.biasUnit,
     tolerance: layer.biasTolerance,
   };
-}
-
-function isWhole(value: number): boolean {
-  return Math.abs(value - Math.round(value)) <= 1e-9 * Math.max(1, Math.abs(value));
 }
 
 function offsets(sizes: readonly number[]): Int32Array {

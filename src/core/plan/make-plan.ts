@@ -1,6 +1,7 @@
 /**
- * Target and options to plan: block sizes, gains, rows, constants. Nothing of the source's own numbers is looked at, so the source
- * is fixed by (seed, shape, gains) before the search begins. Asynchronous only because the solver that probes is.
+ * Target and options to plan: block sizes, gains, rows, constants. Of the source's own numbers nothing is looked at but whether the
+ * constants of an exact search share a divisor (bias-edges.ts); the source is fixed by (seed, shape, gains) before the search begins.
+ * Asynchronous only because the solver that probes is.
  */
 import { misuse } from '../errors.ts';
 import { exactBlockSizeMax, gridBitsMax, gridBitsMin, sourceRowsMax } from '../limits.ts';
@@ -16,7 +17,7 @@ import { chooseFirstGain } from './first-gain.ts';
 import { joinPlans } from './join-plans.ts';
 import { type LayerView, layerViews } from './layer-view.ts';
 import { groupSlope, type LayerPlan, type Mode, type Plan, type SignGroups } from './plan.ts';
-import { checkBiases, planBiases } from './plan-biases.ts';
+import { checkBiases, planBiases, reachingRows } from './plan-biases.ts';
 import type { ProbeSpec } from './probe.ts';
 import { rowBudget } from './row-budget.ts';
 import { type ConstructionKind, plannedInputs, type Stage, stagesOf } from './stage.ts';
@@ -46,8 +47,9 @@ const exactGridBitsMax = 12;
 /** What is known of the target before any block is sized. */
 interface Setting {
   readonly options: PlanOptions;
-  /** 0-based target layer that is layer 0 here. */
+  /** 0-based target layer, and source layer, that is layer 0 here. */
   readonly firstLayer: number;
+  readonly firstSourceLayer: number;
   readonly epsilon: number;
   readonly views: readonly LayerView[];
   readonly activation: Activation;
@@ -80,8 +82,19 @@ async function planStage(setting: Setting, solver: Solver): Promise<Plan> {
     setting.views.map((_, index) => chooseLayerBlock(setting, index, solver)),
   );
   const gains = choices.map((choice, index) => layerGain(setting, index, choice.spec));
-  const biases = planBiases(setting, { gains, meanSubsetSize: choices[0]?.result.meanSubsetSize ?? 1 });
-  const layers = setting.views.map((_, index) => layerPlanOf(setting, index, { choices, biases }));
+  const planned = planBiases(setting, { gains, meanSubsetSize: choices[0]?.result.meanSubsetSize ?? 1 });
+  const rows = setting.views.map((_, index) => layerPlanOf(setting, index, { choices, biases: planned }));
+  const biases = planned.map((bias, index) => {
+    const firstRow = firstConstantRowOf(setting, index, { choices, layers: rows });
+    return {
+      ...bias,
+      constantRows: reachingRows(setting, { index, bias, firstRow, gain: gains[index] ?? 1 }),
+    };
+  });
+  const layers = rows.map((layer, index) => ({
+    ...layer,
+    constantRows: biases[index + 1]?.constantRows ?? 0,
+  }));
   return {
     mode: options.mode,
     epsilon: setting.epsilon,
@@ -135,7 +148,8 @@ function isWholeWithin(value: number, low: number, high: number): boolean {
   return Number.isInteger(value) && value >= low && value <= high;
 }
 
-function settingOf({ network, firstLayer, possible }: Stage, options: PlanOptions): Setting {
+function settingOf(stage: Stage, options: PlanOptions): Setting {
+  const { network, firstLayer, firstSourceLayer, possible } = stage;
   const views = layerViews(network);
   const activation = network.univariateActivation;
   const epsilon = options.mode === 'exact' ? 0 : options.epsilon;
@@ -147,7 +161,17 @@ function settingOf({ network, firstLayer, possible }: Stage, options: PlanOption
   const share = options.mode === 'exact' ? 2 ** -options.gridBits : epsilon;
   const firstGain = chooseFirstGain(activation, inputs, share);
   const slope = firstGain * groupSlope(signGroups, linearisation(activation));
-  const setting = { options, firstLayer, epsilon, views, activation, signGroups, firstGain, slope };
+  const setting = {
+    options,
+    firstLayer,
+    firstSourceLayer,
+    epsilon,
+    views,
+    activation,
+    signGroups,
+    firstGain,
+    slope,
+  };
   if (firstLayer > 0 && needsOnesInput(setting))
     throw misuse(
       `Cannot plan --construction 2L with --bias-init zero: layer ${first?.name} has no constants to take its biases from, expected --bias-init uniform`,
@@ -288,6 +312,17 @@ function isUsed(setting: Setting, index: number, neuron: number): boolean {
   return next === undefined || next.usedChannels[neuron] === 1;
 }
 
+/** The row of source layer `index` (0-based) that the constants of target layer `index` begin with. */
+function firstConstantRowOf(
+  setting: Setting,
+  index: number,
+  { choices, layers }: { choices: readonly BlockChoice[]; layers: readonly LayerPlan[] },
+): number {
+  if (index === 0) return univariateRows(setting, choices[0]?.blockSize ?? 0);
+  const { pool = 0, reserve = 0 } = layers[index - 1] ?? {};
+  return viewAt(setting, index - 1).neurons * pool + reserve;
+}
+
 function sourceLayers(
   setting: Setting,
   parts: {
@@ -298,8 +333,7 @@ function sourceLayers(
   },
 ): SourceLayer[] {
   const view = viewAt(setting, 0);
-  const rows =
-    univariateRows(setting, parts.choices[0]?.blockSize ?? 0) + (parts.biases[0]?.constantRows ?? 0);
+  const rows = firstConstantRowOf(setting, 0, parts) + (parts.biases[0]?.constantRows ?? 0);
   const first: SourceLayer = {
     rows,
     cols: view.channels + (needsOnesInput(setting) ? 1 : 0),
@@ -310,7 +344,7 @@ function sourceLayers(
   const result = [first];
   for (const [index, layer] of parts.layers.entries())
     result.push({
-      rows: viewAt(setting, index).neurons * layer.pool + layer.reserve + layer.constantRows,
+      rows: firstConstantRowOf(setting, index + 1, parts) + layer.constantRows,
       cols: result[index]?.rows ?? 0,
       taps: viewAt(setting, index).taps,
       gain: parts.gains[index] ?? 1,

@@ -5,13 +5,22 @@ import { TombolaError } from '../errors.ts';
 import { type Activation, linearisation } from '../network/activation.ts';
 import type { BiasInit } from '../source/source-network.ts';
 import { weightQuantum } from '../verify/quantise.ts';
+import { unevenRows, wholeValues } from './bias-edges.ts';
 import { type BiasPlan, type BiasQuestion, planBias } from './bias-plan.ts';
+import { constantEdges, deeperConstants, univariateConstants } from './constants.ts';
 import type { LayerView } from './layer-view.ts';
 import type { Mode } from './plan.ts';
 
 /** What is known of a stage before any block is sized, as far as biases depend on it. */
 export interface BiasSetting {
-  readonly options: { readonly mode: Mode; readonly gridBits: number; readonly biasInit: BiasInit };
+  readonly options: {
+    readonly mode: Mode;
+    readonly seed: bigint;
+    readonly gridBits: number;
+    readonly biasInit: BiasInit;
+  };
+  /** 0-based source layer that is layer 0 of the stage. */
+  readonly firstSourceLayer: number;
   /** Relative tolerance, 0 in exact mode. */
   readonly epsilon: number;
   readonly views: readonly LayerView[];
@@ -57,6 +66,34 @@ export function checkBiases(setting: BiasSetting, gainsOf: (index: number) => re
     const [first] = refusals;
     if (first !== undefined && refusals.every((refusal) => refusal !== undefined)) throw first;
   }
+}
+
+/**
+ * Returns how many rows of constants target layer `index` gets: as many as its plan says, or more where biases are quantised and those
+ * constants share a divisor. Looks at the biases of the source's constants, and at nothing else of it.
+ * @param firstRow the row of source layer `index` that its constants begin with.
+ */
+export function reachingRows(
+  setting: BiasSetting,
+  { index, bias, firstRow, gain }: { index: number; bias: BiasPlan; firstRow: number; gain: number },
+): number {
+  if (bias.biasQuantum === 0 || bias.biasBlockSize === 0) return bias.constantRows;
+  const { options, views, activation, firstSourceLayer } = setting;
+  const view = views[index];
+  const before = views[index - 1];
+  if (view === undefined) throw new Error(`there is no layer ${index}`);
+  const layer = { rows: 0, cols: 0, taps: 1, gain: 0, biasGain: bias.biasGain };
+  const slice = { firstLayer: firstSourceLayer + index, rowLength: 0, elements: new Int32Array(0) };
+  const scale = gain / (2 ** (options.gridBits - 1) * bias.biasUnit);
+  return unevenRows(bias.constantRows, (rowCount) => {
+    const place = { source: { ...options, slice, layers: [layer] }, sourceLayer: 0, firstRow, rowCount };
+    const choices = Array.from({ length: rowCount }, (_, k) => ({ row: firstRow + k, element: -1 }));
+    const constants =
+      before === undefined
+        ? univariateConstants(place, activation, { view, isExtended: false })
+        : deeperConstants(place, { choices, edges: [], view: before });
+    return wholeValues(constantEdges(constants, view, before !== undefined), scale).values;
+  });
 }
 
 function refusalOf(question: BiasQuestion): TombolaError | undefined {
