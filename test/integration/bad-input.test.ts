@@ -108,7 +108,7 @@ describe('bad input gives one line and an exit code', () => {
     [
       'a ticket that is none',
       1,
-      /no safetensors file \(in .*digits-mlp\.onnx\)\n$/,
+      /^Cannot read ticket .*digits-mlp\.onnx: it is no ticket, expected/,
       ['verify', target, '--target', target],
     ],
     [

@@ -395,6 +395,6 @@ describe('a coordinator for volunteers', () => {
 
   test('names only gateways that workers can connect to', async () => {
     const args = ['serve', '--data', 'odd', '--port', '0', '--gateway', 'ftp://example.org'];
-    expect(await refusal(2, args)).toMatch(/Cannot connect to ftp:\/\/example\.org.*expected a URL like wss/);
+    expect(await refusal(2, args)).toMatch(/Cannot connect to ftp:\/\/example\.org.* a URL like https:/);
   });
 });

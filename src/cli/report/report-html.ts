@@ -166,7 +166,7 @@ function proof(run: ReportRun): string {
 (every row has one owner, masks only where edges are); the residual of every block, summed in whole numbers without rounding; and a bound on
 the error for every input in the declared range, which came out as <strong>${formatNumber(summary.certifiedBound)}</strong>${summary.mode === 'exact' ? ' against the quantised target' : ''}.</p>
 ${table(['stands for', 'neurons', 'rows', 'copies', 'kept edges', 'edges per block', 'residual max', 'allowed'], cells)}
-${blocks === 0 ? '<p>Every weight of the target is 0, so there are no blocks of weights to draw.</p>' : histograms(run, layers, looked)}
+${blocks === 0 ? '<p>No row that is kept has a weight other than 0, so there are no blocks of weights to draw.</p>' : histograms(run, layers, looked)}
 </section>`;
 }
 
