@@ -99,8 +99,11 @@ def run(steps, x):
     for step in steps: x = apply(step, x)
     return x
 
+def rounded(values):
+    return np.floor(values) + (values - np.floor(values) >= 0.5)
+
 def nearest(values, step):
-    return np.floor(values / step + 0.5) * step if step else values
+    return rounded(values / step) * step if step else values
 
 class Checker:
     def __init__(self, options):
@@ -239,7 +242,7 @@ class Checker:
             for t in range(taps):
                 block, at = kept[:, at:at + len(of)].astype(float), at + len(of)
                 found, wanted = (block * (self.u[of] if first else 1)).sum(axis=1), w[neuron, channel, t]  # exact: below 40 * 2^46
-                fits = found == np.floor(wanted / quantum + 0.5) if self.exact else np.abs(found * scale - wanted) <= self.meta["epsilon"] * largest * (1 + 1e-9)
+                fits = found == rounded(wanted / quantum) if self.exact else np.abs(found * scale - wanted) <= self.meta["epsilon"] * largest * (1 + 1e-9)
                 check(fits, f"{where}: row {rows[~fits][:1].sum()}, channel {channel}, tap {t}: residual too large")
                 self.blocks += np.count_nonzero(wanted)
         own, own_kept = self.own_biases(s), bits[:, len(edges):].any(axis=1)

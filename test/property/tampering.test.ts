@@ -170,7 +170,7 @@ function essence({ epsilon: _e, inputRange: _i, rule: _r, layers, source, ...res
   return {
     ...rest,
     source: { ...source, layers: source.layers.map(({ gain: _g, biasGain: _b, ...shape }) => shape) },
-    layers: layers.map(({ biasTolerance: _t, biasQuantum: _bq, weightQuantum: _wq, ...layer }) => layer),
+    layers: layers.map(({ biasTolerance: _t, biasQuantum: _bq, ...layer }) => layer),
   };
 }
 

@@ -1,6 +1,38 @@
 /**
  * The structural half of verification: a ticket's shapes, rows and claims, before any residual is computed.
  * Each function returns what is wrong, in one line, or null.
+ *
+ * What a ticket says, and what holds it to that. Random numbers follow from places and the seed; weights, shapes, steps and activations
+ * are the target's. Layers are checked in order, so what an earlier one says is sound when a later one is looked at.
+ *
+ *   mode, epsilon             claims, shown with the verdict: 0 < ε < 1, or exact with ε = 0 (ticketFault)
+ *   rule                      how the search chose; nothing depends on it, nothing checks it
+ *   inputRange                a claim, shown with the verdict: what the certificate is for. Not empty (ticketFault)
+ *   targetSha256              the digest of the target at hand (ticketFault)
+ *   source.seed               any
+ *   source.gridBits           2 … 24 (ticket-file.ts); in exact mode a claim, shown with the verdict
+ *   source.biasInit           any: without biases no row keeps one (masksFault), with them no input is extended (univariateFault)
+ *   source.layers: rows       at most sourceRowsMax, all places below 2^53 (sourceFault)
+ *     cols, taps              what the layer before and the target make of them (stageFault, univariateFault, shapesFault)
+ *     gain, biasGain          any: residuals are measured in the target's units, and a sample unit is the quantum in exact mode
+ *                             (claimsFault); what a large first gain costs a smooth activation is in the certificate
+ *   univariate: inputs        inputs that exist; constants read none but the input that is 1 (univariateFault)
+ *     constantRows            at most all rows (univariateFault)
+ *     extendedInput           in source layer 1 only (univariateFault)
+ *     signGroups              one block per weight where both slopes are equal, or all inputs and univariate weights are ≥ 0
+ *                             (univariateFault, negativeFault)
+ *   deeperUnivariates         none, or one for each target layer but the first (ticketFault); each like `univariate`
+ *   layers: copyCounts        one for each output, at least one for each neuron that is read (rowsFault)
+ *     copyRows                rows that exist, each once, ascending, no constants (rowsFault)
+ *     masks                   as many bits as everything above makes; no other is set; blocks of at most exactBlockSizeMax (masksFault);
+ *                             then the residual of every block (verify-rows.ts)
+ *     biasElements            edges to constants, each once, at most longBlockSizeMax (biasFault)
+ *     ownBias                 only if the source has biases (masksFault)
+ *     constantElements        no more than rows, none behind the last layer (rowsFault); edges to constants (biasFault)
+ *     weightQuantum           0, in exact mode exactly the target's own (claimsFault)
+ *     biasQuantum,            0 and at most ε of the layer's scale; in exact mode both at most half a weight quantum (claimsFault)
+ *       biasTolerance
+ *   digests                   of the tensors' bytes: they tell damage, not forgery (ticket-file.ts)
  */
 import { exactBlockSizeMax, longBlockSizeMax, sourceRowsMax } from '../limits.ts';
 import { linearisation } from '../network/activation.ts';
