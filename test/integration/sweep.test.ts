@@ -67,7 +67,7 @@ describe('a sweep', () => {
   test('lists a cell that fails, does the others, and ends with 1', () => {
     expect(whole.code).toBe(1);
     expect(whole.stdout).toContain('Failed: 1 of 5 cells.');
-    expect(whole.stdout).toMatch(/\| digits-mlp \| 0\.001 \| 3 \|.* Cannot plan layer /);
+    expect(whole.stdout).toMatch(/\| digits-mlp \| 0\.001 \| 3 \|.* Cannot plan target layer /);
     expect(rows('whole').map((row) => (row as { status: string }).status)).toEqual([
       'done',
       'done',
