@@ -247,7 +247,7 @@ describe.skipIf(!hasNumpy)('NumPy', () => {
       expect(lines[refused.length + index], name).toMatch(/^sound: /);
   });
 
-  it('finds a ticket with negative copies, masks for one row only, a wide tolerance, or a gain below 0 not sound', () => {
+  it('finds a ticket with negative copies, masks for one row only, a quantum, a wide tolerance, or a gain below 0 not sound', () => {
     const sample = sampleOf(samples, 'dense ReLU');
     const { ticket, network } = sample;
     const [counts = new Int32Array(0)] = ticket.layers.map(({ copyCounts }) => copyCounts);
@@ -259,6 +259,17 @@ describe.skipIf(!hasNumpy)('NumPy', () => {
     const gains = ticket.source.layers.map((layer, k) => (k < 2 ? { ...layer, gain: -layer.gain } : layer));
     const turned = { ...ticket, source: { ...ticket.source, layers: gains } };
     expect(judge(sample, turned).line).toMatch(/^not sound: a gain that no source has$/m);
+    for (const change of [{ weightQuantum: 1e-3 }, { biasQuantum: 1e-3 }])
+      expect(
+        judge(
+          sample,
+          withLayer(ticket, 1, () => change),
+        ).line,
+      ).toMatch(/^not sound: a quantum, which/m);
+    const astray = withLayer(ticket, 0, ({ constantElements }) => ({
+      constantElements: withValues(constantElements, { 0: -2 }),
+    }));
+    expect(judge(sample, astray).line).toMatch(/^not sound: source layer 2: a constant that reads no edge$/m);
     for (const epsilon of [0, 1, 2])
       expect(judge(sample, { ...ticket, epsilon }).line).toMatch(/^not sound: a tolerance that the mode/m);
     const { tensors, metadata } = readSafetensors(encodeTicket(ticket));

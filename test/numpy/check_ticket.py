@@ -112,10 +112,13 @@ class Checker:
         self.network, self.target = read_file(options.target, "network", f"no target.safetensors; {advice}")
         self.source, self.layers, self.exact = self.meta["source"], self.network["layers"], self.meta["mode"] == "exact"
         self.univariates = [self.meta["univariate"], *self.meta.get("deeperUnivariates", [])]
+        check(self.meta["format"] == 1, "another format than 1")
         epsilon, range_, bits = self.meta["epsilon"], self.meta["inputRange"], self.source["gridBits"]
         check(epsilon == 0 if self.exact else self.meta["mode"] == "tolerance" and 0 < epsilon < 1, "a tolerance that the mode does not have")
         check(range_[0] <= range_[1] and 2 <= bits <= 24, "an input range or grid bits that no ticket has")
         check([0 < of["gain"] < np.inf and 0 <= of["biasGain"] < np.inf for of in self.source["layers"]], "a gain that no source has")
+        quanta = [of[part] for of in self.meta["layers"] for part in ("weightQuantum", "biasQuantum")]
+        check(self.exact or not any(quanta), "a quantum, which tolerance mode does not have")
         for name, tensor in self.tensors.items():
             kind = (np.uint8, 2) if name.endswith(".masks") else (np.int32, 1)
             check((tensor.dtype, tensor.ndim) == kind, f"{name}: another type or shape than a ticket's")
@@ -140,6 +143,7 @@ class Checker:
         check(len(inputs) == layer["rows"] and len(elements) == self.inputs_of(k), f"{where}: shape")
         check(k == 0 or (not extended and layer["cols"] == self.source["layers"][s - 1]["rows"]), f"{where}: shape")
         check(not extended or not self.uniform, f"{where}: an extended input although there are biases")
+        check(meta["constantRows"] in range(layer["rows"] + 1), f"{where}: constants without rows")
         kept, constant = inputs >= 0, np.arange(len(inputs)) >= len(inputs) - meta["constantRows"]
         number = np.full(q.shape[1], -1)  # of the input that lies at an element
         number[elements] = np.arange(len(elements))
@@ -256,6 +260,7 @@ class Checker:
         residual, noise = np.abs(got - wanted), 1e-12 * (sizes + np.abs(wanted))  # of float64 sums of 4,100 terms
         hit = (residual <= noise) & (noise <= claims["biasQuantum"] / 64)
         check(hit | (residual + noise <= claims["biasTolerance"] * (1 + 1e-6)), f"{where}: a bias residual too large")
+        check(ends >= -1, f"{where}: a constant that reads no edge")
         self.constant_values(k, where, ends[ends >= 0])
         self.prune(k, (rows, edges, ends), bits, q, own, own_kept)
 

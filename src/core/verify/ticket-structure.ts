@@ -237,7 +237,9 @@ function claimsFault(context: TicketContext, index: number): string | null {
   if (layer === undefined || scale === undefined) return 'no such layer';
   if (ticket.mode === 'tolerance') {
     const allowed = ticket.epsilon * scale * (1 + equalWithin);
-    return layer.weightQuantum === 0 && layer.biasQuantum === 0 && layer.biasTolerance <= allowed
+    if (layer.weightQuantum !== 0 || layer.biasQuantum !== 0)
+      return `the quanta are ${layer.weightQuantum} and ${layer.biasQuantum}, which tolerance mode does not have`;
+    return layer.biasTolerance <= allowed
       ? null
       : `the bias tolerance ${layer.biasTolerance} is wider than ${allowed}`;
   }
