@@ -70,7 +70,7 @@ export const planOptions: readonly OptionRow[] = [
   {
     name: 'failure-probability',
     value: 'D',
-    help: 'probability that a neuron runs out of random rows (default: 0.001)',
+    help: 'chance that a neuron runs out of rows; what all rows share is not counted (default: 0.001)',
   },
 ];
 

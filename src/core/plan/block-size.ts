@@ -50,6 +50,11 @@ type CountedSearch = BlockSearch & { readonly census: WeightCensus };
 export const gainFactors = [0.35, 0.5, 0.7, 1] as const;
 /** Rows that fail this often are worth no further thought. */
 const expectedTriesMax = 50;
+/**
+ * Only behind a size whose rows take no more tries do costs that rise say that the best is found. Before it a lucky set of univariate
+ * weights can make one size look better than the next few, where all are far too small.
+ */
+const settledTriesMax = 4;
 
 /** Returns the block sizes worth trying for a tolerance or a number of grid bits: n ≈ log₂(1/ε) gives the first subsets. */
 export function sizeLadder(resolutionBits: number): number[] {
@@ -72,7 +77,7 @@ export async function chooseBlock(asked: BlockSearch): Promise<BlockChoice> {
     if (best === undefined || found.cost < best.cost) {
       best = found;
       rising = 0;
-    } else if (Number.isFinite(best.cost) && ++rising === 3) break;
+    } else if (best.cost <= settledTriesMax * best.choice.blockSize && ++rising === 3) break;
   }
   if (best === undefined || !Number.isFinite(best.cost)) throw hopeless(search);
   const spec = search.specOf(best.choice);

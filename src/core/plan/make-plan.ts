@@ -34,7 +34,7 @@ export interface PlanOptions {
   readonly gridBits: number;
   readonly copies: number | 'auto';
   readonly biasInit: BiasInit;
-  /** Probability that some neuron runs out of rows. */
+  /** Probability that some neuron runs out of rows: see row-budget.ts for what it counts. */
   readonly failureProbability: number;
   readonly inputRange: Interval;
   /** L+1 unless told otherwise. */

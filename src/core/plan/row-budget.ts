@@ -4,6 +4,10 @@
  * A neuron that wants ρ copies from rows that succeed with probability s tries N rows, negative binomially distributed. Each
  * neuron owns a pool of the mean number; what all neurons together need beyond their pools, Σ (N_j − pool)⁺, is the
  * reserve: its mean plus a Bernstein-like margin √(2·variance·ln 1/δ) + largest step · ln 1/δ (ours).
+ *
+ * δ is the chance over the source's rows, which miss independently, as often as the probes say. It does not count what rows share: bias
+ * blocks, whose constants are the same for all, and in the first layer the univariate weights of an input. With few inputs
+ * in exact mode an unlucky set of those can make every row miss; the probes believe the worst of a few sets (probe.ts), no more.
  */
 
 /** Rows of a layer. */
