@@ -4,9 +4,14 @@ import { createServer } from 'node:net';
 /** Below those that systems hand out by themselves: from 32768 on Linux, 49152 elsewhere. */
 const range = { first: 20_000, count: 10_000 };
 
+let next = (process.pid * 97) % range.count;
+
 /** Returns a free port that nobody gets who does not ask for it by its number, so that it stays free while nobody listens. */
 export async function freePort(): Promise<number> {
-  for (let port = range.first + (process.pid % range.count); ; port++) if (await isFree(port)) return port;
+  for (;;) {
+    const port = range.first + (next++ % range.count);
+    if (await isFree(port)) return port;
+  }
 }
 
 function isFree(port: number): Promise<boolean> {

@@ -1,10 +1,11 @@
 /** NATS servers of their own on loopback, one or a cluster, that a test kills and starts again. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { freePort } from './free-port.ts';
+import { until } from './until.ts';
 
 /** One server. */
 export interface NatsServer {
@@ -48,7 +49,8 @@ if (!hasNats)
 /** Starts so many servers; `syncs: false`: as nats-server does it by default. */
 export async function startNats(count: 1 | 3, { syncs = true } = {}): Promise<NatsServers> {
   const folder = mkdtempSync(join(tmpdir(), 'tombola-nats-'));
-  const ports = await freePorts(3 * count);
+  const ports: number[] = [];
+  for (let k = 0; k < 3 * count; k++) ports.push(await freePort());
   const portsOf = (index: number) => ports.slice(3 * index, 3 * index + 3) as [number, number, number];
   const routes = Array.from({ length: count }, (_, index) => `nats-route://127.0.0.1:${portsOf(index)[2]}`);
   const servers = Array.from({ length: count }, (_, index) => {
@@ -81,7 +83,17 @@ export async function startNats(count: 1 | 3, { syncs = true } = {}): Promise<Na
   };
   await Promise.all(servers.map((server) => server.start()));
   await ready();
+  for (const server of servers) await until(async () => (await clusterSize(server)) === count);
   return started;
+}
+
+/** How many servers one knows of that share streams, itself included: two of three are healthy without the third. */
+async function clusterSize({ monitor }: NatsServer): Promise<number> {
+  const state = await fetch(`${monitor}/jsz`).then(
+    async (response) => (await response.json()) as { meta_cluster?: { cluster_size: number } },
+    () => undefined,
+  );
+  return state?.meta_cluster?.cluster_size ?? (state === undefined ? 0 : 1);
 }
 
 /** `sync_interval` came with 2.10. */
@@ -135,22 +147,6 @@ async function whenHealthy(server: NatsServer): Promise<void> {
     if (status === 0) refusals++;
     await delay(50);
   }
-}
-
-async function freePorts(count: number): Promise<number[]> {
-  const listeners = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const listener = createServer();
-      await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
-      return listener;
-    }),
-  );
-  const ports = listeners.map((listener) => {
-    const address = listener.address();
-    return typeof address === 'object' && address !== null ? address.port : 0;
-  });
-  await Promise.all(listeners.map((listener) => new Promise((resolve) => listener.close(resolve))));
-  return ports;
 }
 
 function versionOf(): string | undefined {
