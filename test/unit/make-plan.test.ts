@@ -146,6 +146,24 @@ describe('a plan', () => {
     },
   );
 
+  it('that is refused for one layer asks for nothing more of the others', async () => {
+    let probes = 0;
+    const counting: Solver = {
+      concurrency: 1,
+      solve: (problem, tile) => {
+        probes++;
+        return solver.solve(problem, tile);
+      },
+    };
+    const options = { mode: 'exact', gridBits: 12, copies: 2 } as const;
+    await expect(makePlan(network, { ...defaultOptions, ...options }, counting)).rejects.toThrow(
+      /^Cannot plan/,
+    );
+    const asked = probes;
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(probes).toBe(asked);
+  });
+
   it.each<[string, Partial<PlanOptions>, RegExp]>([
     ['finer grid than the finest', { epsilon: 1e-300 }, /expected a larger --epsilon$/],
     [

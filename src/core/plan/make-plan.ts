@@ -18,7 +18,7 @@ import { joinPlans } from './join-plans.ts';
 import { type LayerView, layerViews } from './layer-view.ts';
 import { groupSlope, type LayerPlan, type Mode, type Plan, type SignGroups } from './plan.ts';
 import { checkBiases, planBiases, reachingRows } from './plan-biases.ts';
-import type { ProbeSpec } from './probe.ts';
+import { endingSolver, type ProbeSpec } from './probe.ts';
 import { rowBudget } from './row-budget.ts';
 import { type ConstructionKind, plannedInputs, type Stage, stagesOf } from './stage.ts';
 import type { Solver } from './tile.ts';
@@ -72,7 +72,10 @@ export async function makePlan(network: Network, options: PlanOptions, solver: S
     settingOf(stage, { ...options, failureProbability, inputRange: inputs[index] ?? options.inputRange }),
   );
   for (const setting of settings) checkBiases(setting, (index) => possibleGains(setting, index));
-  const plans = await Promise.all(settings.map((setting) => planStage(setting, solver)));
+  const probing = endingSolver(solver);
+  const plans = await Promise.all(settings.map((setting) => planStage(setting, probing))).finally(
+    probing.end,
+  );
   return joinPlans(plans, { stages, inputRange: options.inputRange });
 }
 

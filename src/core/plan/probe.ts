@@ -251,3 +251,18 @@ function rowSuccess(bucketCounts: Int32Array, table: MissTable, blocksPerWeight:
     );
   });
 }
+
+/** Returns the solver until it is ended, which rejects what is asked then: where one layer is refused nothing more is to be known of others. */
+export function endingSolver(solver: Solver): Solver & { end(): void } {
+  let isEnded = false;
+  return {
+    concurrency: solver.concurrency,
+    solve: async (problem, tile) => {
+      if (isEnded) throw new Error('the plan is made, or refused');
+      return solver.solve(problem, tile);
+    },
+    end: () => {
+      isEnded = true;
+    },
+  };
+}
