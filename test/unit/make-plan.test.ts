@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { TombolaError } from '../../src/core/errors.ts';
 import { makePlan, type PlanOptions } from '../../src/core/plan/make-plan.ts';
 import type { Solver } from '../../src/core/plan/tile.ts';
+import { countingSolver } from '../support/counting-solver.ts';
 import { activationStep, denseLayer } from '../support/evaluation-networks.ts';
 import { defaultOptions, kernelSolver, searchInProcess } from '../support/in-process-search.ts';
 import { networkOf } from '../support/random-network.ts';
@@ -127,41 +128,27 @@ describe('a plan', () => {
   ])(
     'refuses biases that rounding alone spoils before a single block is probed: %o',
     async (options, message) => {
-      let probes = 0;
-      const counting: Solver = {
-        concurrency: 1,
-        solve: (problem, tile) => {
-          probes++;
-          return solver.solve(problem, tile);
-        },
-      };
+      const counting = countingSolver(solver);
       const refused = makePlan(network, { ...defaultOptions, ...options }, counting);
       await expect(refused).rejects.toThrow(
         /^Cannot plan the biases of layer dense: rounding \d+ samples costs /,
       );
       await expect(refused).rejects.toThrow(message);
-      expect(probes).toBe(0);
+      expect(counting.tiles).toEqual([]);
       await makePlan(network, { ...defaultOptions, ...options, epsilon: 0.05 }, counting);
-      expect(probes).toBeGreaterThan(0);
+      expect(counting.tiles).not.toEqual([]);
     },
   );
 
   it('that is refused for one layer asks for nothing more of the others', async () => {
-    let probes = 0;
-    const counting: Solver = {
-      concurrency: 1,
-      solve: (problem, tile) => {
-        probes++;
-        return solver.solve(problem, tile);
-      },
-    };
+    const counting = countingSolver(solver);
     const options = { mode: 'exact', gridBits: 12, copies: 2 } as const;
     await expect(makePlan(network, { ...defaultOptions, ...options }, counting)).rejects.toThrow(
       /^Cannot plan/,
     );
-    const asked = probes;
+    const asked = counting.tiles.length;
     await new Promise((resolve) => setImmediate(resolve));
-    expect(probes).toBe(asked);
+    expect(counting.tiles).toHaveLength(asked);
   });
 
   it.each<[string, Partial<PlanOptions>, RegExp]>([
