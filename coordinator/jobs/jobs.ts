@@ -72,7 +72,7 @@ export interface Jobs {
   stateOf(job: string): StoredJob['state'] | undefined;
   /** Resolves when the job is not running any more; undefined if there is none, or not any more. */
   whenOver(job: string): Promise<JobStatus | undefined>;
-  /** Takes note of what another coordinator has made of a job; null: it was removed. */
+  /** Takes note of what is stored of a job by now, where other coordinators change it too; null: it was removed. */
   adopt(job: string, stored: StoredJob | null): void;
   /** Takes note of how far a job is that another coordinator drives. */
   hear(job: string, phase: JobStatus['phase'], progress: JobProgress | null): void;
